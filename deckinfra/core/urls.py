@@ -1,0 +1,124 @@
+"""Where a database is and where a store is, as values: parsed once, and safe to show."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Final
+from urllib.parse import quote, unquote, urlsplit
+
+from deckinfra.core.secret import REDACTED, Secret
+from deckinfra.errors import ConfigurationError
+
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(.*)\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class StoreURL:
+    """Where blobs are kept: ``scheme:location``. What the location means is the store's business.
+
+    ``file:backups/local`` and ``sftp://deck@host/backups`` have the schemes ``file`` and ``sftp``.
+    """
+
+    scheme: str
+    location: str
+
+    @classmethod
+    def parse(cls, text: str) -> StoreURL:
+        """Read ``text``; a :class:`ConfigurationError` says what is wrong with it, without its password."""
+        match = _SCHEME.match(text)
+        if match is None or not match[2]:
+            raise ConfigurationError(
+                f"'{_without_password(text)}' is not a store URL",
+                hint="Write SCHEME:LOCATION, as in file:backups/local.",
+            )
+        if _without_password(text) != text:
+            raise ConfigurationError(
+                f"the store URL '{_without_password(text)}' has a password in it",
+                hint="Leave the password out of the URL: a URL is shown and logged.",
+            )
+        return cls(match[1], match[2])
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.location}"
+
+
+@dataclass(frozen=True)
+class DatabaseURL:
+    """Which database, on which server or in which file.
+
+    ``dialect`` chooses the engine (``sqlite``, ``mysql``, ``mariadb``); ``driver`` is SQLAlchemy's
+    and may be empty; ``database`` is a name on the server, or for SQLite the path of the file, as
+    written: never percent-encoded, so that spaces, quotes and any letters stand for themselves.
+    """
+
+    dialect: str
+    driver: str = ""
+    username: str = ""
+    host: str = ""
+    port: int | None = None
+    database: str = ""
+    query: str = ""
+    password: Secret | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> DatabaseURL:
+        """Read ``text`` in SQLAlchemy's form, ``dialect[+driver]://user@host:port/name``, or ``sqlite:///path``."""
+        match = _SCHEME.match(text)
+        if match is None or not match[2].startswith("//"):
+            raise ConfigurationError(
+                f"'{_without_password(text)}' is not a database URL",
+                hint="Write sqlite:///var/app.db or mysql+pymysql://user@host:3306/name.",
+            )
+        dialect, _, driver = match[1].partition("+")
+        if dialect == "sqlite":
+            path, _, query = match[2][2:].partition("?")
+            if not path.startswith("/") or path == "/":
+                raise ConfigurationError(
+                    f"'{text}' names no database file",
+                    hint="Write sqlite:///var/app.db, with four slashes for an absolute path.",
+                )
+            return cls(dialect, driver, database=path[1:], query=query)
+        try:
+            parts = urlsplit(text)
+            port = parts.port
+        except ValueError as error:
+            raise ConfigurationError(f"'{_without_password(text)}' is not a database URL: {error}") from error
+        if not parts.hostname or len(parts.path) < 2:
+            raise ConfigurationError(
+                f"'{_without_password(text)}' lacks a host or the name of a database",
+                hint="Write mysql+pymysql://user@host:3306/name.",
+            )
+        return cls(
+            dialect,
+            driver,
+            username=unquote(parts.username or ""),
+            host=parts.hostname,
+            port=port,
+            database=unquote(parts.path[1:]),
+            query=parts.query,
+            password=Secret(unquote(parts.password)) if parts.password else None,
+        )
+
+    def with_password(self, password: Secret | None) -> DatabaseURL:
+        """Give the same URL with another password."""
+        return replace(self, password=password)
+
+    def with_database(self, database: str) -> DatabaseURL:
+        """Give the URL of another database on the same server, or of another file."""
+        return replace(self, database=database)
+
+    def __str__(self) -> str:
+        scheme = f"{self.dialect}+{self.driver}" if self.driver else self.dialect
+        query = f"?{self.query}" if self.query else ""
+        if self.dialect == "sqlite":
+            return f"{scheme}:///{self.database}{query}"
+        user = f"{quote(self.username, safe='')}@" if self.username else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = f":{self.port}" if self.port else ""
+        return f"{scheme}://{user}{host}{port}/{quote(self.database, safe='')}{query}"
+
+
+def _without_password(text: str) -> str:
+    """Give a URL-like text with whatever stands between ``user:`` and ``@host`` replaced."""
+    return re.sub(r"(://[^/@:]*):[^/]*@", rf"\1:{REDACTED}@", text)

@@ -1,0 +1,316 @@
+"""The five nouns as protocols: what a plugin brings, and what every service may rely on.
+
+A docstring here is a contract. The suites in :mod:`deckinfra.testing` check each sentence that can
+be checked, on the built-ins and on anybody's plugin. Methods raise the errors of
+:mod:`deckinfra.errors` that they name, and no other library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from deckinfra.core.command import Command, Completed
+from deckinfra.core.manifest import Facts, Part
+from deckinfra.core.urls import DatabaseURL, StoreURL
+
+if TYPE_CHECKING:
+    from deckinfra.core.settings import Settings
+
+MAX_BLOB: Final = 64 * 1024 * 1024
+"""Size limit of one blob, in bytes. What is larger is kept as several, so memory stays bounded."""
+
+VERSION_TABLE: Final = "alembic_version"
+"""The table in which migrations keep the revisions that a database is at."""
+
+
+# Reporter ---------------------------------------------------------------------------------------
+
+
+class Progress(Protocol):
+    """How far one long piece of work is."""
+
+    def advance(self, amount: int) -> None:
+        """Add ``amount`` to what is done. Thread-safe, and cheap enough to call for every chunk."""
+
+
+class Reporter(Protocol):
+    """Where a service says what it is doing. It never fails and never blocks for long."""
+
+    def step(self, title: str) -> None:
+        """Say that a phase begins: ``back up``, ``drill``."""
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing: what was done, or that nothing needed to be."""
+
+    def warn(self, text: str) -> None:
+        """Say something that a person should look at; the work goes on."""
+
+    def progress(self, label: str, total: int | None, unit: str = "bytes") -> AbstractContextManager[Progress]:
+        """Show progress towards ``total`` of ``unit`` (None: not known) while the context is open."""
+
+
+# Store ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BlobInfo:
+    """One stored blob: its name, its size in bytes, and when it was written (aware)."""
+
+    name: str
+    size: int
+    modified: datetime
+
+
+class Store(Protocol):
+    """Keeps named blobs of at most :data:`MAX_BLOB` bytes. All methods are thread-safe.
+
+    A name is one to eight segments of ``[A-Za-z0-9._-]`` (not starting with a dot), joined by ``/``.
+    Every method raises :class:`StoreError` when the place cannot be reached, is full, or forbids it.
+    """
+
+    cheap_reads: bool
+    """Whether reading back is so cheap that a backup should check what it reuses by reading it."""
+
+    def put(self, name: str, data: bytes, *, overwrite: bool = True) -> None:
+        """Store ``data`` under ``name``: all of it or nothing, and durably, when this returns.
+
+        A reader sees the old blob or the new one, never a part. With ``overwrite=False``, exactly one
+        of several writers succeeds; the others get :class:`BlobExistsError`.
+        """
+
+    def get(self, name: str) -> bytes:
+        """Give the whole blob; :class:`BlobNotFoundError` if there is none."""
+
+    def stat(self, name: str) -> BlobInfo | None:
+        """Tell of one blob, or None if there is none."""
+
+    def list(self, prefix: str = "") -> Iterator[BlobInfo]:
+        """Give every blob whose name starts with ``prefix``, in no order. Unfinished writes do not show."""
+
+    def delete(self, name: str) -> None:
+        """Remove a blob. It is no error if there is none."""
+
+    def sweep(self) -> int:
+        """Remove what interrupted writes left behind and give how many; only called while nobody writes."""
+
+    def close(self) -> None:
+        """Let go of connections. No other method is called afterwards."""
+
+    def __str__(self) -> str:
+        """Say where this is, for messages: no secrets."""
+
+
+# Engine -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of bytes of one part: ``(kind, name)`` says which. Chunks of a part come in order."""
+
+    kind: str
+    name: str
+    data: bytes
+
+
+class Snapshot(Protocol):
+    """One point in time of one database, held still while it is read."""
+
+    size: int
+    """About how many bytes :meth:`chunks` will give in all; for progress only."""
+
+    revisions: tuple[str, ...]
+    """The schema revisions that the snapshot is at; empty where there is no version table."""
+
+    details: Mapping[str, Any]
+    """What else the manifest should keep: versions, positions. JSON values; no secrets."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Give all the data, each chunk at most :data:`MAX_BLOB` bytes. Unchanged data gives the same chunks."""
+
+    def facts(self) -> Sequence[Facts]:
+        """Give what a restore will be compared with. Called after :meth:`chunks` has ended."""
+
+
+class SnapshotReader(Protocol):
+    """Reads a stored snapshot back. Thread-safe."""
+
+    parts: Sequence[Part]
+    details: Mapping[str, Any]
+
+    def read(self, part: Part) -> Iterator[bytes]:
+        """Give a part's chunks in order, each checked; :class:`DamagedError` before any wrong byte is given."""
+
+
+@dataclass(frozen=True)
+class DatabaseState:
+    """What is at a database URL. ``tables`` leaves out the engine's own and the version table."""
+
+    exists: bool
+    size: int
+    tables: tuple[str, ...]
+    version: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An earlier state of the database that a restore replaced and kept.
+
+    ``intact`` is False where what was replaced could not be read as a database.
+    """
+
+    id: str
+    time: datetime
+    size: int
+    reason: str
+    intact: bool = True
+
+
+class Shadow(Protocol):
+    """A restored database beside the live one, not in use yet."""
+
+    def load(self, source: SnapshotReader) -> None:
+        """Write everything that ``source`` holds; :class:`DamagedError` comes through as it is."""
+
+    def facts(self) -> Sequence[Facts]:
+        """Check the loaded data for consistency and give its facts, found by looking, not by remembering.
+
+        :class:`DatabaseError` says what is inconsistent.
+        """
+
+
+class Engine(Protocol):
+    """One database, live at one URL: takes snapshots of it, and puts one back.
+
+    Every method raises :class:`DatabaseError` when the database cannot be reached or read,
+    and :class:`LockedError` when others kept it busy for longer than the engine waits.
+    """
+
+    name: str
+    """The engine's registered name; a manifest says which engine can restore it."""
+
+    url: DatabaseURL
+
+    def state(self) -> DatabaseState:
+        """Look at the database. One that does not exist is no error; one that cannot be read is."""
+
+    def lock(self, purpose: str, *, timeout: float) -> AbstractContextManager[str | None]:
+        """Keep every other migration and restore of this database out while the context is open.
+
+        Waits up to ``timeout`` seconds, then :class:`LockedError` names the holder. The value is None,
+        or a sentence about a holder that died at its work, which is for the user to read.
+        """
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Hold one consistent point in time, under concurrent writers; released when the context ends."""
+
+    def shadow(self, purpose: str) -> AbstractContextManager[Shadow]:
+        """Make an empty place beside the live database. It is gone when the context ends, unless swapped in."""
+
+    def swap(self, shadow: Shadow, reason: str) -> Kept | None:
+        """Make ``shadow`` the live database in one step, and keep the state it replaces (None: there was none).
+
+        Called under :meth:`lock`. Killed at any point, it leaves the old state or the new one live.
+        """
+
+    def kept(self) -> Sequence[Kept]:
+        """Give the kept states, newest first."""
+
+    def undo(self) -> tuple[Kept, Kept | None]:
+        """Put the newest kept state back, and keep what it replaces. Gives (put back, now kept).
+
+        Called under :meth:`lock`. :class:`UnknownNameError` if nothing was kept.
+        """
+
+    def discard(self, kept: Kept) -> None:
+        """Delete one kept state for good."""
+
+    def recover(self) -> Sequence[str]:
+        """Clean up after a process that died in shadow, swap or undo; a sentence about each thing done.
+
+        Called under :meth:`lock`. Does nothing, and gives nothing, where nothing was left.
+        """
+
+
+# Executor and Environment -----------------------------------------------------------------------
+
+
+class Executor(Protocol):
+    """Runs commands in one place."""
+
+    def run(
+        self,
+        command: Command,
+        *,
+        stdin: Iterable[bytes] = (),
+        stdout: Callable[[bytes], None] | None = None,
+    ) -> Completed:
+        """Run ``command`` to its end, in bounded memory. The exit code is the caller's to judge.
+
+        ``stdin`` is fed as it comes; with ``stdout``, output goes there piece by piece and is not
+        kept; otherwise the last MiB of it is. :class:`CommandError` when it cannot be started;
+        :class:`TimeLimitError`, with the command and its children ended, when its time is up.
+        """
+
+    def __str__(self) -> str:
+        """Say where this runs, for messages."""
+
+
+class Environment(Protocol):
+    """Where the application and its database run."""
+
+    name: str
+    """The name that was asked for: ``local``, ``production``."""
+
+    kind: str
+    """The registered kind: ``local``, ``docker``, ``ssh``."""
+
+    settings: Settings
+
+    def database_url(self) -> DatabaseURL:
+        """Give the database's URL as seen from where deckinfra runs; :class:`ConfigurationError` if unusable."""
+
+    def executor(self) -> Executor:
+        """Give what runs commands there."""
+
+    def default_repository(self) -> StoreURL:
+        """Give where backups go when the settings do not say."""
+
+
+# What plugins register --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that ``invoke doctor`` looks at.
+
+    ``look`` is given the project and gives None when all is well, or ``(what is wrong, how to mend it)``.
+    """
+
+    name: str
+    look: Callable[[Any], tuple[str, str] | None]
+
+
+@dataclass(frozen=True)
+class Seed:
+    """Example data for development. ``plant`` adds what is absent, changes nothing, and gives how many rows it added.
+
+    It is given a SQLAlchemy connection inside a transaction that the caller commits.
+    """
+
+    name: str
+    plant: Callable[[Any], int]
+
+
+StoreFactory = Callable[[StoreURL, Path, "Settings"], Store]
+"""Opens a store: its URL, the project's root (relative locations start there), the settings."""
+
+EngineFactory = Callable[[DatabaseURL, Path, "Settings"], Engine]
+"""Opens an engine for one database: its URL, the project's root, the settings."""
+
+EnvironmentFactory = Callable[[str, Path, "Settings"], Environment]
+"""Makes an environment: the name that was asked for, the project's root, its settings."""

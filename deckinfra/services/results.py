@@ -1,0 +1,185 @@
+"""What the services return: frozen values, each with the JSON object that ``--json`` prints.
+
+The fields are documented in ``docs/json.md``; a test holds that page to these classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any
+
+from deckinfra.core.manifest import Facts, Manifest, format_time
+from deckinfra.ports import Kept
+
+
+def document(value: Any) -> Any:
+    """Turn a result into JSON values: dataclasses into objects, times into UTC text, paths into text."""
+    if isinstance(value, Manifest):
+        return value.document()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: document(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return format_time(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): document(entry) for key, entry in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [document(entry) for entry in value]
+    return value
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a verify or a drill of one snapshot proved: ``kind`` is ``verify`` or ``drill``.
+
+    ``problems`` is empty where it proved the snapshot good.
+    """
+
+    snapshot: str
+    kind: str
+    time: datetime
+    seconds: float
+    host: str
+    objects: int
+    problems: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was found wrong."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One snapshot in a list: its manifest and its newest proof, if there is one."""
+
+    manifest: Manifest
+    proof: Proof | None
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """What ``verify`` read: how many blobs and stored bytes, a proof for each snapshot, and other problems."""
+
+    repository: str
+    objects: int
+    bytes: int
+    seconds: float
+    proofs: tuple[Proof, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DrillResult:
+    """A snapshot that was really restored beside the live database, and what was compared."""
+
+    manifest: Manifest
+    proof: Proof
+    compared: tuple[Facts, ...]
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """A snapshot that is live now, and the state that it replaced (None: there was none)."""
+
+    manifest: Manifest
+    kept: Kept | None
+    compared: tuple[Facts, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class UndoResult:
+    """The kept state that was put back, and what it replaced."""
+
+    restored: Kept
+    kept: Kept | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What retention says of one snapshot: kept or not, and why."""
+
+    snapshot: str
+    keep: bool
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PruneResult:
+    """What ``prune`` decided and removed; with ``dry_run`` nothing was."""
+
+    dry_run: bool
+    decisions: tuple[Decision, ...]
+    removed_snapshots: int
+    removed_objects: int
+    freed_bytes: int
+
+
+@dataclass(frozen=True)
+class MigrateResult:
+    """Which revisions were applied (``up``) or taken back (``down``), in order; none: nothing to do."""
+
+    direction: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    revisions: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RevisionEntry:
+    """One revision of the history: its id, parents, message, and whether the database has it."""
+
+    revision: str
+    parents: tuple[str, ...]
+    message: str
+    applied: bool
+
+
+@dataclass(frozen=True)
+class MigrationStatus:
+    """Where the database is against the code: ``up to date``, ``behind``, ``ahead`` or ``not migrated``."""
+
+    state: str
+    current: tuple[str, ...]
+    heads: tuple[str, ...]
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of ``setup``: what it is called, whether it changed anything, and what there is now."""
+
+    name: str
+    changed: bool
+    summary: str
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """What ``setup`` did, and what to do next."""
+
+    environment: str
+    steps: tuple[Step, ...]
+    next: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether any step changed anything."""
+        return any(step.changed for step in self.steps)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What ``doctor`` found out about one thing: ``message`` is empty where all is well."""
+
+    check: str
+    ok: bool
+    message: str = ""
+    hint: str = ""

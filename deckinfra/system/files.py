@@ -1,0 +1,68 @@
+"""Files that appear whole or not at all, and stay when the power goes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+from typing import Final
+
+TEMPORARY: Final = ".tmp-"
+"""Names of unfinished files begin with this, and nothing else's do."""
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = True) -> None:
+    """Make ``path`` hold ``data``, with ``mode`` from the start, durably when this returns.
+
+    A reader sees the old content or the new. With ``replace=False`` a file that is there already is
+    a :class:`FileExistsError`, and exactly one of several writers succeeds. Raises :class:`OSError`.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            link_exclusive(temporary, path)
+            temporary.unlink()
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def link_exclusive(source: Path, target: Path) -> None:
+    """Give ``source`` the second name ``target``; :class:`FileExistsError` if that is taken."""
+    target.hardlink_to(source)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a folder durable. File systems that cannot are left as they are."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether ``error`` says that there is no room left: the disk, the quota, or the limit of a file's size."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

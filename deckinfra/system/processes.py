@@ -1,0 +1,80 @@
+"""Who holds a lock: a process, told apart from any other that had or will have its number."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from deckinfra.core.documents import field_of
+from deckinfra.core.manifest import format_time
+
+
+@dataclass(frozen=True)
+class Owner:
+    """One process at one piece of work.
+
+    ``machine`` identifies a boot of a host and its process namespace, and ``started`` a process
+    within it (both opaque), so that a process number that was used again is not mistaken.
+    """
+
+    host: str
+    machine: str
+    pid: int
+    started: str
+    purpose: str
+    since: str
+
+    @classmethod
+    def me(cls, purpose: str) -> Owner:
+        """Describe this process, about to do ``purpose``."""
+        pid = os.getpid()
+        now = format_time(datetime.now(UTC))
+        return cls(socket.gethostname(), _machine(), pid, _started(pid) or "", purpose, now)
+
+    def document(self) -> dict[str, Any]:
+        """Give the owner as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any], what: str) -> Owner:
+        """Read an owner back; a :class:`DamagedError` that names ``what`` otherwise."""
+        texts = {name: field_of(document, name, str, what) for name in _TEXTS}
+        return cls(pid=field_of(document, "pid", int, what), **texts)
+
+    def is_dead(self) -> bool:
+        """Whether this process has certainly ended. Of one on another machine nothing is certain."""
+        if self.machine != _machine() or not self.machine:
+            return False
+        started = _started(self.pid)
+        return started is None or started != self.started
+
+    def __str__(self) -> str:
+        return f"{self.purpose} (process {self.pid} on {self.host}, since {self.since})"
+
+
+_TEXTS = ("host", "machine", "started", "purpose", "since")
+
+
+@cache
+def _machine() -> str:
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    """Give when process ``pid`` started, in the kernel's ticks, or None if there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in {"Z", "X"} else fields[19]
