@@ -1,0 +1,319 @@
+"""The composition root: one project, opened, with everything that can be done to it.
+
+This is the only place where plugins, settings, ports and services meet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deckinfra.core.names import unknown_name
+from deckinfra.core.silent import SilentReporter
+from deckinfra.core.urls import StoreURL
+from deckinfra.errors import ConfigurationError, RefusedError
+from deckinfra.plugins import PluginManager
+from deckinfra.settings.project import ProjectConfig, read_project
+
+if TYPE_CHECKING:
+    from deckinfra.core.manifest import Manifest
+    from deckinfra.core.retention import Policy
+    from deckinfra.core.settings import Problem, Settings
+    from deckinfra.migrations import Migrator
+    from deckinfra.ports import Engine, Environment, Reporter
+    from deckinfra.repository import Repository
+    from deckinfra.services.results import (
+        DrillResult,
+        Finding,
+        Listed,
+        MigrateResult,
+        MigrationStatus,
+        PruneResult,
+        RestoreResult,
+        RevisionEntry,
+        SetupResult,
+        UndoResult,
+        VerifyResult,
+    )
+    from deckinfra.settings.initialise import Change
+
+Remote = str | bool | None
+"""Which repository: None or False is the environment's own, True the first remote, a text the remote of that name."""
+
+LOCK_TIMEOUT = 60.0
+"""Seconds that a verb waits for another one on the same database or repository."""
+
+
+def open_project(
+    root: str | Path = ".",
+    environment: str | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    reporter: Reporter | None = None,
+) -> App:
+    """Open the project in the folder ``root``, in one environment (default: the project's default one).
+
+    ``environ`` stands for the process environment. Nothing is read but ``setup.cfg`` and the plugins
+    until it is needed. Raises :class:`ConfigurationError` for a folder or ``setup.cfg`` that is unusable, and
+    :class:`PluginError` where a required plugin does not load.
+    """
+    folder = Path(root).absolute()
+    if not folder.is_dir():
+        raise ConfigurationError(f"there is no folder {folder}", hint="Give the project's folder.")
+    values = dict(os.environ if environ is None else environ)
+    config = read_project(folder)
+    plugins = PluginManager.load(folder, values, config.require_plugins)
+    return App(config, plugins, environment or config.default_environment, values, reporter or SilentReporter())
+
+
+class App:
+    """One project in one environment. Made by :func:`open_project`; every verb of the tasks is a method."""
+
+    def __init__(
+        self,
+        config: ProjectConfig,
+        plugins: PluginManager,
+        environment_name: str,
+        environ: Mapping[str, str],
+        reporter: Reporter,
+    ) -> None:
+        self.config = config
+        self.root = config.root
+        self.plugins = plugins
+        self.environment_name = environment_name
+        self.environ = environ
+        self.reporter = reporter
+
+    # What it is made of --------------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The validated settings; a :class:`ConfigurationError` names everything that is wrong with them."""
+        from deckinfra.settings.load import load_settings
+
+        self._kind()
+        return load_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The environment; :class:`UnknownNameError` if there is none of that name."""
+        factory = self.plugins.environments.find(self._kind())
+        return factory(self.environment_name, self.root, self.settings)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of the environment's database; :class:`UnknownNameError` if none knows its dialect."""
+        url = self.environment.database_url()
+        if url.dialect == "sqlite":
+            url = url.with_database(str(self.root / url.database))
+        return self.plugins.engines.find(url.dialect)(url, self.root, self.settings)
+
+    @cached_property
+    def migrator(self) -> Migrator:
+        """What runs the project's migrations on the environment's database."""
+        from deckinfra.migrations import Migrator
+
+        return Migrator(self.config.migrations, self.engine.url)
+
+    def repository_url(self, remote: Remote = None) -> StoreURL:
+        """Give where a repository is; :class:`UnknownNameError` for a remote that the settings do not name."""
+        from deckinfra.settings.groups import BackupSettings
+
+        settings = self.settings.group(BackupSettings)
+        if not remote:
+            if settings.backup_repository is None:
+                return self.environment.default_repository()
+            return StoreURL.parse(settings.backup_repository)
+        remotes = settings.backup_remotes
+        name = next(iter(remotes), "") if remote is True else remote
+        if name not in remotes:
+            advice = "Set BACKUP_REMOTES=NAME=URL."
+            raise unknown_name("remote", name or "(default)", remotes, hint=advice)
+        return remotes[name]
+
+    @contextmanager
+    def repository(self, remote: Remote = None, *, create: bool = False) -> Iterator[Repository]:
+        """Open a repository while the context is open. With ``create`` it is made where there is none."""
+        from deckinfra.repository import Repository
+        from deckinfra.settings.groups import BackupSettings
+
+        url = self.repository_url(remote)
+        settings = self.settings.group(BackupSettings)
+        store = self.plugins.stores.find(url.scheme)(url, self.root, self.settings)
+        try:
+            yield Repository.open(
+                store,
+                create=create,
+                level=settings.backup_compression_level,
+                threads=settings.backup_threads,
+                reporter=self.reporter,
+            )
+        finally:
+            store.close()
+
+    # Configuration -------------------------------------------------------------------------------
+
+    def check_settings(self) -> Sequence[Problem]:
+        """Give everything that is wrong with the environment's configuration."""
+        from deckinfra.settings.check import check_settings
+
+        self._kind()
+        return check_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+
+    def init_settings(self) -> Sequence[Change]:
+        """Write what the configuration lacks and can be made; what a person set stays as it is."""
+        from deckinfra.settings.initialise import initialise
+
+        self._kind()
+        self.__dict__.pop("settings", None)
+        return initialise(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+
+    def setup(self) -> SetupResult:
+        """Take the project from a checkout to a proven backup; what is done already stays as it is."""
+        from deckinfra.services.setup import setup
+
+        with self._phase("setup"):
+            return setup(self)
+
+    def doctor(self) -> tuple[Finding, ...]:
+        """Look at this machine and this project, and say what is wrong and how to mend it."""
+        from deckinfra.services.doctor import doctor
+
+        return doctor(self)
+
+    # Migrations ----------------------------------------------------------------------------------
+
+    def migrate(self, target: str = "head") -> MigrateResult:
+        """Apply revisions up to ``target``, one run at a time."""
+        return self._migrate(target, "up")
+
+    def rollback(self, target: str = "-1") -> MigrateResult:
+        """Take revisions back to ``target``: a revision, ``base``, or ``-N`` steps."""
+        return self._migrate(target, "down")
+
+    def migration_status(self) -> MigrationStatus:
+        """Compare the database's revisions with the project's."""
+        return self.migrator.status()
+
+    def migration_history(self) -> tuple[RevisionEntry, ...]:
+        """Give the project's revisions, oldest first, each with whether the database has it."""
+        return self.migrator.history()
+
+    def new_revision(self, message: str, *, autogenerate: bool = False) -> Path:
+        """Write a new, empty revision (or one that brings the database to the models) and give its file."""
+        return self.migrator.new_revision(message, autogenerate=autogenerate)
+
+    def seed(self) -> Mapping[str, int]:
+        """Add the plugins' example data; gives how many rows each seed added. Refused in production."""
+        from deckinfra.core.settings import Stage
+
+        if self.settings.stage is Stage.PRODUCTION:
+            raise RefusedError(
+                f"example data does not belong into production (environment '{self.environment_name}')",
+                hint="Nothing was changed. Seeds are for environments of stage development or test.",
+            )
+        return self.migrator.seed(self.plugins.seeds())
+
+    # Backup and restore --------------------------------------------------------------------------
+
+    def backup(self, remote: Remote = None) -> Manifest:
+        """Take a backup. When this returns, its manifest and everything that it names are stored."""
+        from deckinfra.services.backup import backup
+
+        with self._phase("backup"):
+            self.plugins.before("backup", project=self)
+            with self.repository(remote, create=True) as repository:
+                manifest = backup(self.engine, repository, self.environment_name, self.reporter)
+            self.plugins.after("backup", project=self, manifest=manifest)
+            return manifest
+
+    def backups(self, remote: Remote = None) -> tuple[Listed, ...]:
+        """Give the snapshots in a repository, newest first, each with its newest proof."""
+        with self.repository(remote) as repository:
+            return repository.listed()
+
+    def verify(self, snapshot: str | None = None, remote: Remote = None) -> VerifyResult:
+        """Read everything that is stored (or all of one snapshot) and compare it with its checksums.
+
+        The result names every problem; it is for the caller to judge. A proof is kept for each snapshot.
+        """
+        from deckinfra.services.verify import verify
+
+        with self.repository(remote) as repository:
+            return verify(repository, snapshot)
+
+    def drill(self, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
+        """Really restore a snapshot beside the live database and compare; the proof is kept, the data is not."""
+        from deckinfra.services.drill import drill
+
+        with self.repository(remote) as repository:
+            return drill(self.engine, repository, snapshot, self.reporter, timeout=LOCK_TIMEOUT)
+
+    def restore(self, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
+        """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept."""
+        from deckinfra.services.restore import restore
+
+        with self._phase("restore"):
+            with self.repository(remote) as repository:
+                result = restore(
+                    self.engine,
+                    repository,
+                    snapshot,
+                    self.reporter,
+                    timeout=LOCK_TIMEOUT,
+                    before_swap=lambda manifest: self.plugins.before("restore", project=self, manifest=manifest),
+                )
+            self.plugins.after("restore", project=self, result=result)
+            return result
+
+    def undo_restore(self) -> UndoResult:
+        """Put back the state that the last restore replaced, and keep the present one instead."""
+        from deckinfra.services.restore import undo_restore
+
+        return undo_restore(self.engine, self.reporter, timeout=LOCK_TIMEOUT)
+
+    def prune(self, *, dry_run: bool = False, remote: Remote = None, policy: Policy | None = None) -> PruneResult:
+        """Delete the snapshots that the retention policy (default: the settings') does not keep."""
+        from deckinfra.services.prune import prune
+        from deckinfra.settings.groups import BackupSettings
+
+        chosen = policy or self.settings.group(BackupSettings).policy()
+        with self.repository(remote) as repository:
+            return prune(repository, chosen, dry_run=dry_run)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _kind(self) -> str:
+        from deckinfra.settings.load import environment_kind
+
+        kinds = self.plugins.environments
+        return environment_kind(self.root, self.environment_name, self.plugins.settings_groups(), self.environ, kinds)
+
+    def _migrate(self, target: str, direction: str) -> MigrateResult:
+        from deckinfra.services.migrate import migrate
+
+        with self._phase("migrate"):
+            result = migrate(
+                self.engine,
+                self.migrator,
+                target,
+                direction,
+                self.reporter,
+                timeout=LOCK_TIMEOUT,
+                before=lambda: self.plugins.before("migrate", project=self),
+            )
+            if result.revisions:
+                self.plugins.after("migrate", project=self, result=result)
+            return result
+
+    @contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.plugins.failed(self, name, error, self.reporter.warn)
+            raise
