@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deckinfra.core.retention import Policy
     from deckinfra.core.settings import Problem, Settings
     from deckinfra.migrations import Migrator
-    from deckinfra.ports import Engine, Environment, Reporter
+    from deckinfra.ports import Engine, Environment, Kept, Reporter
     from deckinfra.repository import Repository
     from deckinfra.services.results import (
         DrillResult,
@@ -251,7 +251,7 @@ class App:
         from deckinfra.services.drill import drill
 
         with self.repository(remote) as repository:
-            return drill(self.engine, repository, snapshot, self.reporter, timeout=LOCK_TIMEOUT)
+            return drill(self.engine, repository, snapshot, self.environment_name, self.reporter, timeout=LOCK_TIMEOUT)
 
     def restore(self, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
         """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept."""
@@ -263,6 +263,7 @@ class App:
                     self.engine,
                     repository,
                     snapshot,
+                    self.environment_name,
                     self.reporter,
                     timeout=LOCK_TIMEOUT,
                     before_swap=lambda manifest: self.plugins.before("restore", project=self, manifest=manifest),
@@ -276,12 +277,29 @@ class App:
 
         return undo_restore(self.engine, self.reporter, timeout=LOCK_TIMEOUT)
 
+    def kept(self) -> Sequence[Kept]:
+        """Give the states that restores replaced and kept, newest first."""
+        return self.engine.kept()
+
+    def discard_kept(self, identity: str) -> Kept:
+        """Delete one kept state for good; :class:`UnknownNameError` if there is none of that id."""
+        from deckinfra.services.restore import discard_kept
+
+        return discard_kept(self.engine, identity, timeout=LOCK_TIMEOUT)
+
     def prune(self, *, dry_run: bool = False, remote: Remote = None, policy: Policy | None = None) -> PruneResult:
         """Delete the snapshots that the retention policy (default: the settings') does not keep."""
+        from deckinfra.core.retention import Policy
         from deckinfra.services.prune import prune
         from deckinfra.settings.groups import BackupSettings
 
-        chosen = policy or self.settings.group(BackupSettings).policy()
+        keep = self.settings.group(BackupSettings)
+        chosen = policy or Policy(
+            last=keep.backup_keep_last,
+            daily=keep.backup_keep_daily,
+            weekly=keep.backup_keep_weekly,
+            monthly=keep.backup_keep_monthly,
+        )
         with self.repository(remote) as repository:
             return prune(repository, chosen, dry_run=dry_run)
 

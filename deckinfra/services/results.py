@@ -13,7 +13,27 @@ from pathlib import PurePath
 from typing import Any
 
 from deckinfra.core.manifest import Facts, Manifest, format_time
+from deckinfra.core.proof import Listed, Proof
+from deckinfra.core.retention import Decision
 from deckinfra.ports import Kept
+
+__all__ = [
+    "Decision",
+    "DrillResult",
+    "Finding",
+    "Listed",
+    "MigrateResult",
+    "MigrationStatus",
+    "Proof",
+    "PruneResult",
+    "RestoreResult",
+    "RevisionEntry",
+    "SetupResult",
+    "Step",
+    "UndoResult",
+    "VerifyResult",
+    "document",
+]
 
 
 def document(value: Any) -> Any:
@@ -31,35 +51,6 @@ def document(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [document(entry) for entry in value]
     return value
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What a verify or a drill of one snapshot proved: ``kind`` is ``verify`` or ``drill``.
-
-    ``problems`` is empty where it proved the snapshot good.
-    """
-
-    snapshot: str
-    kind: str
-    time: datetime
-    seconds: float
-    host: str
-    objects: int
-    problems: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> bool:
-        """Whether nothing was found wrong."""
-        return not self.problems
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One snapshot in a list: its manifest and its newest proof, if there is one."""
-
-    manifest: Manifest
-    proof: Proof | None
 
 
 @dataclass(frozen=True)
@@ -99,15 +90,6 @@ class UndoResult:
 
     restored: Kept
     kept: Kept | None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What retention says of one snapshot: kept or not, and why."""
-
-    snapshot: str
-    keep: bool
-    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
