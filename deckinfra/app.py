@@ -244,7 +244,7 @@ class App:
         from deckinfra.services.verify import verify
 
         with self.repository(remote) as repository:
-            return verify(repository, snapshot)
+            return verify(repository, snapshot, environment=self.environment_name)
 
     def drill(self, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
         """Really restore a snapshot beside the live database and compare; the proof is kept, the data is not."""

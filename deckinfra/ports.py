@@ -139,8 +139,13 @@ class Snapshot(Protocol):
 class SnapshotReader(Protocol):
     """Reads a stored snapshot back. Thread-safe."""
 
-    parts: Sequence[Part]
-    details: Mapping[str, Any]
+    @property
+    def parts(self) -> Sequence[Part]:
+        """The parts that hold the bytes, in the order in which the engine gave them."""
+
+    @property
+    def details(self) -> Mapping[str, Any]:
+        """What the engine's snapshot kept in :attr:`Snapshot.details`."""
 
     def read(self, part: Part) -> Iterator[bytes]:
         """Give a part's chunks in order, each checked; :class:`DamagedError` before any wrong byte is given."""
@@ -179,7 +184,7 @@ class Shadow(Protocol):
     def facts(self) -> Sequence[Facts]:
         """Check the loaded data for consistency and give its facts, found by looking, not by remembering.
 
-        :class:`DatabaseError` says what is inconsistent.
+        :class:`DamagedError` says what is inconsistent.
         """
 
 

@@ -1,0 +1,152 @@
+"""Locks in the repository itself, since its users may be on several machines.
+
+A lock is a blob that names its owner. Backups and readers share; prune excludes all others. To take
+one, write it, then look for others: whoever sees a conflict takes their own away and waits a random
+moment. A lock is dead when its process has ended on this machine, or when it was not refreshed for
+half an hour by one elsewhere. (The scheme is restic's, as its design document describes it.)
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from deckinfra.core.documents import decode, encode, field_of
+from deckinfra.errors import BlobNotFoundError, DamagedError, LockedError, StoreError
+from deckinfra.ports import BlobInfo, Reporter, Store
+from deckinfra.repository.layout import LOCKS, lock_name
+from deckinfra.system.processes import Owner
+
+REFRESH: Final = timedelta(minutes=5)
+STALE: Final = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class _Lock:
+    blob: BlobInfo
+    exclusive: bool
+    owner: Owner
+
+    def is_dead(self) -> bool:
+        return self.owner.is_dead() or datetime.now(UTC) - self.blob.modified > STALE
+
+
+class Held:
+    """A lock that is held. :meth:`check` makes sure that it still is."""
+
+    def __init__(self, store: Store, name: str, succeeded_the_dead: bool) -> None:
+        self._store = store
+        self._name = name
+        self.succeeded_the_dead = succeeded_the_dead
+        """Whether locks of dead owners were taken away on the way."""
+
+    def check(self) -> None:
+        """Raise :class:`LockedError` if somebody took the lock away, as after half an hour of standing still."""
+        if self._store.stat(self._name) is None:
+            raise LockedError(
+                f"the lock on {self._store} was taken away while the work went on",
+                hint="Nothing was published. Was this machine asleep? Run it again.",
+            )
+
+
+@contextmanager
+def hold(store: Store, purpose: str, *, exclusive: bool, timeout: float, reporter: Reporter) -> Iterator[Held]:
+    """Hold a lock while the context is open.
+
+    Waits up to ``timeout`` seconds, then :class:`LockedError` names who holds it.
+    """
+    owner = Owner.me(purpose)
+    content = encode({"exclusive": exclusive, "owner": owner.document()})
+    undertaker = _Undertaker(store, reporter)
+    name = _acquire(store, content, undertaker, exclusive=exclusive, timeout=timeout)
+    stop = threading.Event()
+    heart = threading.Thread(target=_beat, args=(store, name, content, stop, reporter), daemon=True)
+    heart.start()
+    try:
+        yield Held(store, name, undertaker.busy)
+    finally:
+        stop.set()
+        heart.join()
+        _release(store, name, reporter)
+
+
+class _Undertaker:
+    """Takes the locks of dead owners away, and says so."""
+
+    def __init__(self, store: Store, reporter: Reporter) -> None:
+        self._store = store
+        self._reporter = reporter
+        self.busy = False
+
+    def bury(self, lock: _Lock) -> None:
+        self._store.delete(lock.blob.name)
+        self._reporter.note(f"took away the lock of {lock.owner}, which died at it")
+        self.busy = True
+
+
+def _acquire(store: Store, content: bytes, undertaker: _Undertaker, *, exclusive: bool, timeout: float) -> str:
+    deadline = time.monotonic() + timeout
+    while True:
+        rival = _rival(store, undertaker, exclusive=exclusive)
+        if rival is None:
+            name = lock_name(secrets.token_hex(8))
+            store.put(name, content, overwrite=False)
+            rival = _rival(store, undertaker, exclusive=exclusive, mine=name)
+            if rival is None:
+                return name
+            store.delete(name)
+        if time.monotonic() >= deadline:
+            raise LockedError(
+                f"{store} is in use by {rival.owner}",
+                hint=f"Waited {timeout:g} s. Nothing was changed; run it again when that is done.",
+            )
+        time.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - it only keeps two waiters from moving in step
+
+
+def _rival(store: Store, undertaker: _Undertaker, *, exclusive: bool, mine: str = "") -> _Lock | None:
+    """Give a live lock of others that conflicts; the dead ones that are met are buried."""
+    found = None
+    for blob in list(store.list(LOCKS)):
+        lock = None if blob.name == mine else _read(store, blob)
+        if lock is None:
+            continue
+        if lock.is_dead():
+            undertaker.bury(lock)
+        elif exclusive or lock.exclusive:
+            found = lock
+    return found
+
+
+def _read(store: Store, blob: BlobInfo) -> _Lock | None:
+    what = f"the lock {blob.name} in {store}"
+    try:
+        document = decode(store.get(blob.name), what)
+        owner = Owner.from_document(field_of(document, "owner", dict, what), what)
+        return _Lock(blob, field_of(document, "exclusive", bool, what), owner)
+    except BlobNotFoundError:
+        return None
+    except DamagedError as error:
+        raise DamagedError(error.message, hint="If nobody is at work there, delete that file.") from error
+
+
+def _beat(store: Store, name: str, content: bytes, stop: threading.Event, reporter: Reporter) -> None:
+    while not stop.wait(REFRESH.total_seconds()):
+        try:
+            if store.stat(name) is not None:
+                store.put(name, content)
+        except StoreError as error:
+            reporter.warn(f"could not refresh the lock on {store}: {error.message}")
+
+
+def _release(store: Store, name: str, reporter: Reporter) -> None:
+    try:
+        store.delete(name)
+    except StoreError as error:
+        reporter.warn(f"could not take back the lock on {store}: {error.message}; it will be taken for dead")

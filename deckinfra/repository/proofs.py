@@ -1,0 +1,40 @@
+"""Proofs in the store: what verify and drill found out about a snapshot, and when."""
+
+from __future__ import annotations
+
+import secrets
+
+from deckinfra.core.documents import decode, encode
+from deckinfra.core.proof import Proof
+from deckinfra.errors import BlobNotFoundError, DamagedError
+from deckinfra.ports import Store
+from deckinfra.repository.layout import proofs_of
+
+
+class Proofs:
+    """The proofs of one repository."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def record(self, proof: Proof) -> None:
+        """Keep a proof."""
+        moment = proof.time.strftime("%Y%m%dT%H%M%SZ")
+        name = f"{proofs_of(proof.snapshot)}{moment}-{proof.kind}-{secrets.token_hex(2)}.json"
+        self._store.put(name, encode(proof.document()), overwrite=False)
+
+    def of(self, snapshot: str) -> list[Proof]:
+        """Give the proofs of a snapshot, newest first. One that cannot be read proves nothing."""
+        found = []
+        for blob in self._store.list(proofs_of(snapshot)):
+            what = f"the proof {blob.name} in {self._store}"
+            try:
+                found.append(Proof.from_document(decode(self._store.get(blob.name), what), what))
+            except (DamagedError, BlobNotFoundError):
+                continue
+        return sorted(found, key=lambda proof: proof.time, reverse=True)
+
+    def delete(self, snapshot: str) -> None:
+        """Delete every proof of a snapshot."""
+        for blob in list(self._store.list(proofs_of(snapshot))):
+            self._store.delete(blob.name)

@@ -1,0 +1,57 @@
+"""Reads one snapshot back, every byte checked before it is given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deckinfra.core.manifest import Manifest, Part
+from deckinfra.errors import BlobNotFoundError, DamagedError
+from deckinfra.ports import Store
+from deckinfra.repository.codec import Codec
+from deckinfra.repository.layout import object_name
+from deckinfra.repository.lists import ChunkEntry, decode_list
+from deckinfra.repository.pipeline import ordered_map
+
+
+class StoredSnapshot:
+    """Implements :class:`deckinfra.ports.SnapshotReader` over a repository."""
+
+    def __init__(self, store: Store, codec: Codec, threads: int, manifest: Manifest) -> None:
+        self._store = store
+        self._codec = codec
+        self._threads = threads
+        self._manifest = manifest
+        self.parts = manifest.parts
+        self.details = manifest.details
+
+    def read(self, part: Part) -> Iterator[bytes]:
+        """Give a part's chunks in order, each checked, a few ahead."""
+        size = 0
+        for data in ordered_map(self._chunk, self.entries(part), self._threads):
+            size += len(data)
+            yield data
+        if size != part.size:
+            raise DamagedError(f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}")
+
+    def entries(self, part: Part) -> Iterator[ChunkEntry]:
+        """Give what the lists of a part say."""
+        for identity in part.lists:
+            what = f"list {identity[:12]}… of snapshot {self._manifest.id}"
+            yield from decode_list(self.object(identity), what)
+
+    def object(self, identity: str) -> bytes:
+        """Give the content of one object, checked."""
+        try:
+            stored = self._store.get(object_name(identity))
+        except BlobNotFoundError as error:
+            raise DamagedError(
+                f"object {identity[:12]}… of snapshot {self._manifest.id} is missing in {self._store}",
+                hint="'invoke db.verify' tells which snapshots are whole.",
+            ) from error
+        return self._codec.decode(identity, stored)
+
+    def _chunk(self, entry: ChunkEntry) -> bytes:
+        data = self.object(entry.identity)
+        if len(data) != entry.size:
+            raise DamagedError(f"object {entry.identity[:12]}… has {len(data)} bytes instead of {entry.size}")
+        return data

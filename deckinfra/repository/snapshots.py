@@ -1,0 +1,107 @@
+"""Manifests in the store: written last, read with their checksum, found by what a person types."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from deckinfra.core.documents import decode, encode, field_of
+from deckinfra.core.manifest import SNAPSHOT_ID, Manifest
+from deckinfra.core.names import closest
+from deckinfra.errors import BlobNotFoundError, DamagedError, UnknownNameError
+from deckinfra.ports import Store
+from deckinfra.repository.config import Config
+from deckinfra.repository.layout import SNAPSHOTS, snapshot_name, stem
+
+
+class Snapshots:
+    """The manifests of one repository."""
+
+    def __init__(self, store: Store, config: Config) -> None:
+        self._store = store
+        self._config = config
+
+    def ids(self) -> list[str]:
+        """Give the ids of all snapshots, newest first, readable or not."""
+        found = (stem(blob.name) for blob in self._store.list(SNAPSHOTS))
+        return sorted((identity for identity in found if SNAPSHOT_ID.match(identity)), reverse=True)
+
+    def publish(self, manifest: Manifest) -> None:
+        """Store a manifest: from now on the backup exists. Everything that it names is stored already."""
+        document = manifest.document()
+        envelope = {
+            "manifest": document,
+            "repository": self._config.document(),
+            "checksum": checksum(self._config, document),
+        }
+        self._store.put(snapshot_name(manifest.id), encode(envelope), overwrite=False)
+
+    def read(self, identity: str) -> Manifest:
+        """Read one manifest; :class:`DamagedError` if it is not what was written."""
+        what = f"the manifest of snapshot {identity} in {self._store}"
+        try:
+            envelope = decode(self._store.get(snapshot_name(identity)), what)
+        except BlobNotFoundError as error:
+            raise UnknownNameError(f"there is no snapshot {identity} any more in {self._store}") from error
+        document = field_of(envelope, "manifest", dict, what)
+        if field_of(envelope, "checksum", str, what) != checksum(self._config, document):
+            raise DamagedError(
+                f"{what} was changed after it was written",
+                hint="Use another snapshot: 'invoke db.backups' lists them.",
+            )
+        manifest = Manifest.from_document(document, what)
+        if manifest.id != identity:
+            raise DamagedError(f"{what} belongs to snapshot {manifest.id}")
+        return manifest
+
+    def find(self, wanted: str, environment: str) -> Manifest:
+        """Find a snapshot by its id, a beginning of it, its last part, or ``latest`` of one environment."""
+        ids = self.ids()
+        if wanted == "latest":
+            for identity in ids:
+                manifest = self.read(identity)
+                if manifest.environment == environment:
+                    return manifest
+            raise UnknownNameError(
+                f"there is no snapshot of environment '{environment}' in {self._store}",
+                hint="'invoke db.backups' lists what there is; 'invoke db.backup' makes one.",
+            )
+        matches = [identity for identity in ids if wanted and wanted in (identity, identity.rpartition("-")[2])]
+        matches = matches or [identity for identity in ids if wanted and identity.startswith(wanted)]
+        if len(matches) == 1:
+            return self.read(matches[0])
+        if matches:
+            raise UnknownNameError(
+                f"'{wanted}' fits {len(matches)} snapshots in {self._store}",
+                hint=f"Give more of the id, such as {matches[0]}.",
+            )
+        meant = closest(wanted, ids)
+        advice = f"Did you mean '{meant}'? " if meant else ""
+        raise UnknownNameError(
+            f"unknown snapshot '{wanted}' in {self._store}", hint=f"{advice}'invoke db.backups' lists what there is."
+        )
+
+    def delete(self, identity: str) -> None:
+        """Delete a manifest: from now on the backup does not exist. What only it named is garbage."""
+        self._store.delete(snapshot_name(identity))
+
+
+def checksum(config: Config, document: dict[str, Any]) -> str:
+    """Give the keyed BLAKE2b of a manifest in its canonical spelling."""
+    return hashlib.blake2b(encode(document), key=config.key, digest_size=32).hexdigest()
+
+
+def recover_config(store: Store) -> Config | None:
+    """Give the configuration that a manifest carries a copy of, for a repository that lost its ``config.json``."""
+    for blob in store.list(SNAPSHOTS):
+        what = f"the manifest {blob.name} in {store}"
+        try:
+            envelope = decode(store.get(blob.name), what)
+            config = Config.from_document(field_of(envelope, "repository", dict, what), what)
+            if field_of(envelope, "checksum", str, what) == checksum(
+                config, field_of(envelope, "manifest", dict, what)
+            ):
+                return config
+        except (DamagedError, BlobNotFoundError):
+            continue
+    return None

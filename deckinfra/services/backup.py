@@ -1,0 +1,63 @@
+"""Backup: a snapshot from the engine into a repository, its manifest last."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import deckinfra
+from deckinfra.core.manifest import Manifest
+from deckinfra.ports import Engine, Reporter
+from deckinfra.repository import Repository
+
+
+def now() -> datetime:
+    """Give the present time, aware, to the second, which is what manifests and proofs keep."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def backup(
+    engine: Engine,
+    repository: Repository,
+    environment: str,
+    reporter: Reporter,
+    *,
+    clock: Callable[[], datetime] = now,
+) -> Manifest:
+    """Take a snapshot of the engine's database and store it. When this returns, it is published.
+
+    Raises :class:`DatabaseError` from the engine, :class:`StoreError` from the store, and
+    :class:`LockedError` while a prune is at work. Whatever is raised, no manifest was written.
+    """
+    began = time.monotonic()
+    repository.clean("db.backup")
+    with repository.shared("db.backup") as lock, engine.snapshot() as snapshot:
+        moment = clock()
+        writer = repository.writer()
+        with reporter.progress("back up", snapshot.size) as progress:
+            writer.write(snapshot.chunks(), progress)
+        facts = tuple(snapshot.facts())
+        parts = writer.parts(facts)
+        manifest = Manifest(
+            id=f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
+            time=moment,
+            seconds=time.monotonic() - began,
+            environment=environment,
+            engine=engine.name,
+            database=str(engine.url),
+            revisions=snapshot.revisions,
+            host=socket.gethostname(),
+            tool=f"deckinfra {deckinfra.__version__}",
+            size=writer.size,
+            added_bytes=writer.added_bytes,
+            added_objects=writer.added_objects,
+            facts=facts,
+            parts=parts,
+            details=snapshot.details,
+        )
+        lock.check()
+        repository.snapshots.publish(manifest)
+    return manifest

@@ -1,0 +1,31 @@
+"""Migrate: the revisions that are missing, or the way back, one run at a time for each database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deckinfra.migrations import Migrator
+from deckinfra.ports import Engine, Reporter
+from deckinfra.services.restore import locked
+from deckinfra.services.results import MigrateResult
+
+
+def migrate(
+    engine: Engine,
+    migrator: Migrator,
+    target: str,
+    direction: str,
+    reporter: Reporter,
+    *,
+    timeout: float,
+    before: Callable[[], None],
+) -> MigrateResult:
+    """Bring the database to ``target``, ``up`` or ``down``, under the database's lock.
+
+    ``before`` is called when there is something to apply or take back; its error stops the run.
+    Whoever waits for the lock finds what the other one did, and then has less to do or nothing.
+    """
+    if direction == "down" or migrator.pending(target):
+        before()
+    with locked(engine, "db.migrate", reporter, timeout=timeout):
+        return migrator.upgrade(target) if direction == "up" else migrator.downgrade(target)

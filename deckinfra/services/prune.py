@@ -1,0 +1,103 @@
+"""Prune: delete the snapshots that the policy does not keep, then the objects that nobody names any more."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from deckinfra.core.manifest import OBJECT_ID, Manifest
+from deckinfra.core.retention import Decision, Policy, decide
+from deckinfra.errors import DamagedError
+from deckinfra.ports import BlobInfo
+from deckinfra.repository import Repository
+from deckinfra.repository.idset import IdSet, id_set
+from deckinfra.repository.layout import OBJECTS, stem
+from deckinfra.services.results import PruneResult
+
+
+def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResult:
+    """Apply ``policy`` to each environment's database in the repository by itself.
+
+    Nobody else is at work meanwhile: :class:`LockedError` if that cannot be had. If a manifest or a list
+    that is to stay cannot be read, then nothing is deleted: :class:`DamagedError` says which, since
+    what it names would be lost.
+    """
+    with repository.exclusive("db.prune"), id_set() as named:
+        if not dry_run:
+            repository.sweep()
+        manifests = _manifests(repository)
+        decisions = _decisions(repository, manifests, policy)
+        kept = {decision.snapshot for decision in decisions if decision.keep}
+        doomed = [manifest.id for manifest in manifests if manifest.id not in kept]
+        for manifest in manifests:
+            if manifest.id in kept:
+                _mark(repository, manifest, named)
+        if not dry_run:
+            for identity in doomed:
+                repository.snapshots.delete(identity)
+                repository.proofs.delete(identity)
+        objects = size = 0
+        for blob in _garbage(repository, named):
+            if not dry_run:
+                repository.store.delete(blob.name)
+            objects += 1
+            size += blob.size
+        return PruneResult(dry_run, decisions, len(doomed), objects, size)
+
+
+def _decisions(repository: Repository, manifests: Sequence[Manifest], policy: Policy) -> tuple[Decision, ...]:
+    groups: dict[tuple[str, str, str], list[Manifest]] = defaultdict(list)
+    for manifest in manifests:
+        groups[manifest.environment, manifest.engine, manifest.database].append(manifest)
+    decisions: list[Decision] = []
+    for group in groups.values():
+        newest_first = sorted(group, key=lambda manifest: (manifest.time, manifest.id), reverse=True)
+        verified = next((m.id for m in newest_first if _is_proven(repository, m.id)), None)
+        protected = () if verified is None else (verified,)
+        decisions += decide([(manifest.id, manifest.time) for manifest in group], policy, protected)
+    return tuple(sorted(decisions, key=lambda decision: decision.snapshot, reverse=True))
+
+
+def _is_proven(repository: Repository, snapshot: str) -> bool:
+    """Whether the newest proof of a snapshot found it good."""
+    proofs = repository.proofs.of(snapshot)
+    return bool(proofs) and proofs[0].good
+
+
+def _manifests(repository: Repository) -> list[Manifest]:
+    manifests = []
+    for identity in repository.snapshots.ids():
+        try:
+            manifests.append(repository.snapshots.read(identity))
+        except DamagedError as error:
+            raise _unknown_needs(error, identity) from error
+    return manifests
+
+
+def _mark(repository: Repository, manifest: Manifest, named: IdSet) -> None:
+    reader = repository.reader(manifest)
+    for part in manifest.parts:
+        for identity in part.lists:
+            named.add(identity)
+        try:
+            for entry in reader.entries(part):
+                named.add(entry.identity)
+        except DamagedError as error:
+            raise _unknown_needs(error, manifest.id) from error
+
+
+def _unknown_needs(error: DamagedError, snapshot: str) -> DamagedError:
+    return DamagedError(
+        f"nothing was pruned: {error.message}",
+        hint=f"Nobody knows which objects snapshot {snapshot} needs. A new backup may mend it; "
+        f"if not, delete snapshots/{snapshot}.json by hand and prune again.",
+    )
+
+
+def _garbage(repository: Repository, named: IdSet) -> Iterator[BlobInfo]:
+    """Give the objects that nobody names. One prefix at a time, so that little is in memory while they go."""
+    for prefix in range(256):
+        for blob in list(repository.store.list(f"{OBJECTS}{prefix:02x}/")):
+            identity = stem(blob.name)
+            if OBJECT_ID.match(identity) and identity not in named:
+                yield blob

@@ -1,0 +1,126 @@
+"""Restore: load beside the live database, compare, swap, and keep what was replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from deckinfra.core.manifest import Facts, Manifest, Part
+from deckinfra.core.names import unknown_name
+from deckinfra.errors import DamagedError, RefusedError
+from deckinfra.ports import Engine, Kept, Reporter, Shadow
+from deckinfra.repository import Repository
+from deckinfra.services.results import RestoreResult, UndoResult
+
+
+@contextmanager
+def locked(engine: Engine, purpose: str, reporter: Reporter, *, timeout: float) -> Iterator[None]:
+    """Hold the database's lock, after cleaning up, and saying so, behind a process that died with it."""
+    with engine.lock(purpose, timeout=timeout) as died:
+        if died:
+            reporter.note(died)
+        for sentence in engine.recover():
+            reporter.note(sentence)
+        yield
+
+
+@contextmanager
+def loaded(
+    engine: Engine, repository: Repository, manifest: Manifest, purpose: str, reporter: Reporter
+) -> Iterator[tuple[Shadow, Sequence[Facts]]]:
+    """Load a snapshot beside the live database, and compare it with what the snapshot saw.
+
+    The value is the shadow and the facts found in it. :class:`DamagedError` if they differ, before
+    anything is live; :class:`RefusedError` if another engine made the snapshot.
+    """
+    if manifest.engine != engine.name:
+        raise RefusedError(
+            f"snapshot {manifest.id} is of engine '{manifest.engine}', and {engine.url} needs one of '{engine.name}'",
+            hint="Nothing was changed. Restore it into a database of its own kind.",
+        )
+    with engine.shadow(purpose) as shadow:
+        with reporter.progress("load", manifest.size) as progress:
+            shadow.load(_Counted(repository, manifest, progress.advance))
+        found = shadow.facts()
+        differences = compare(manifest.facts, found)
+        if differences:
+            raise DamagedError(
+                f"what was restored from snapshot {manifest.id} is not what was backed up: {'; '.join(differences)}",
+                hint="The live database was not touched. 'invoke db.verify' tells which snapshots are whole.",
+            )
+        yield shadow, found
+
+
+def restore(
+    engine: Engine,
+    repository: Repository,
+    wanted: str,
+    environment: str,
+    reporter: Reporter,
+    *,
+    timeout: float,
+    before_swap: Callable[[Manifest], None],
+) -> RestoreResult:
+    """Make the snapshot ``wanted`` (an id, its beginning, or ``latest``) the live database.
+
+    ``before_swap`` is called when the data is verified beside the live database; its error stops the
+    restore. Whatever is raised before the swap, the live database was not touched.
+    """
+    began = time.monotonic()
+    with repository.reading("db.restore"):
+        manifest = repository.snapshots.find(wanted, environment)
+        with (
+            locked(engine, "db.restore", reporter, timeout=timeout),
+            loaded(engine, repository, manifest, "db.restore", reporter) as (shadow, found),
+        ):
+            before_swap(manifest)
+            kept = engine.swap(shadow, f"replaced by snapshot {manifest.id}")
+    return RestoreResult(manifest, kept, tuple(found), time.monotonic() - began)
+
+
+def undo_restore(engine: Engine, reporter: Reporter, *, timeout: float) -> UndoResult:
+    """Put the newest kept state back, and keep what it replaces."""
+    with locked(engine, "db.undo-restore", reporter, timeout=timeout):
+        restored, kept = engine.undo()
+    return UndoResult(restored, kept)
+
+
+def discard_kept(engine: Engine, identity: str, *, timeout: float) -> Kept:
+    """Delete the kept state ``identity`` for good."""
+    with engine.lock("db.kept", timeout=timeout):
+        states = {kept.id: kept for kept in engine.kept()}
+        if identity not in states:
+            raise unknown_name("kept state", identity, states, hint="'invoke db.kept' lists them.")
+        engine.discard(states[identity])
+        return states[identity]
+
+
+def compare(expected: Sequence[Facts], found: Sequence[Facts]) -> list[str]:
+    """Give the differences between two lists of facts, in words; none: they are the same."""
+    wanted = {(fact.kind, fact.name): fact for fact in expected}
+    seen = {(fact.kind, fact.name): fact for fact in found}
+    differences = [f"{kind} '{name}' is missing" for kind, name in wanted.keys() - seen.keys()]
+    differences += [f"{kind} '{name}' was not there" for kind, name in seen.keys() - wanted.keys()]
+    for key in wanted.keys() & seen.keys():
+        if wanted[key].rows != seen[key].rows:
+            differences.append(f"{key[0]} '{key[1]}' has {seen[key].rows} rows instead of {wanted[key].rows}")
+        elif wanted[key].checksum != seen[key].checksum:
+            differences.append(f"{key[0]} '{key[1]}' has another checksum")
+    return sorted(differences)
+
+
+class _Counted:
+    """A snapshot reader that tells how many bytes were read."""
+
+    def __init__(self, repository: Repository, manifest: Manifest, advance: Callable[[int], None]) -> None:
+        self._reader = repository.reader(manifest)
+        self._advance = advance
+        self.parts: Sequence[Part] = manifest.parts
+        self.details = manifest.details
+
+    def read(self, part: Part) -> Iterator[bytes]:
+        """Give a part's chunks in order, each checked."""
+        for data in self._reader.read(part):
+            self._advance(len(data))
+            yield data

@@ -1,0 +1,123 @@
+"""Verify: read everything that snapshots name, and compare it with the checksums it was stored under."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Final
+
+from deckinfra.core.manifest import Manifest
+from deckinfra.core.proof import Proof
+from deckinfra.errors import DamagedError
+from deckinfra.repository import Repository, StoredSnapshot
+from deckinfra.repository.idset import IdSet, id_set
+from deckinfra.repository.lists import decode_list
+from deckinfra.repository.pipeline import ordered_map
+from deckinfra.services.backup import now
+from deckinfra.services.results import VerifyResult
+
+_MOST_PROBLEMS: Final = 20
+
+
+class _Checker:
+    """Checks objects, each once, however many snapshots share it."""
+
+    def __init__(self, good: IdSet, bad: IdSet) -> None:
+        self._good = good
+        self._bad = bad
+        self.objects = 0
+        self.bytes = 0
+
+    def snapshot(self, reader: StoredSnapshot, manifest: Manifest, threads: int) -> tuple[str, ...]:
+        """Give what is wrong with one snapshot."""
+        problems: list[str] = []
+        more = 0
+        for problem in self._problems(reader, manifest, threads):
+            if len(problems) < _MOST_PROBLEMS:
+                problems.append(problem)
+            else:
+                more += 1
+        return (*problems, f"and {more} more") if more else tuple(problems)
+
+    def _problems(self, reader: StoredSnapshot, manifest: Manifest, threads: int) -> Iterator[str]:
+        for part in manifest.parts:
+            size = chunks = 0
+            broken = False
+            for identity in part.lists:
+                try:
+                    data = reader.object(identity)
+                    entries = decode_list(data, f"list {identity[:12]}…")
+                except DamagedError as error:
+                    broken = True
+                    yield error.message
+                    continue
+                self._count(identity, len(data))
+                size += sum(entry.size for entry in entries)
+                chunks += len(entries)
+                fresh = [entry for entry in entries if entry.identity not in self._good]
+                known_bad = [entry for entry in fresh if entry.identity in self._bad]
+                yield from (f"object {entry.identity[:12]}… is damaged or missing" for entry in known_bad)
+                unknown = (entry for entry in fresh if entry.identity not in self._bad)
+                for identity_, length, problem in ordered_map(
+                    lambda entry: _look(reader, entry.identity, entry.size), unknown, threads
+                ):
+                    if problem:
+                        self._bad.add(identity_)
+                        yield problem
+                    else:
+                        self._count(identity_, length)
+            if not broken and (size, chunks) != (part.size, part.chunks):
+                yield f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}"
+
+    def _count(self, identity: str, size: int) -> None:
+        if self._good.add(identity):
+            self.objects += 1
+            self.bytes += size
+
+
+def _look(reader: StoredSnapshot, identity: str, size: int) -> tuple[str, int, str]:
+    try:
+        data = reader.object(identity)
+    except DamagedError as error:
+        return identity, 0, error.message
+    problem = "" if len(data) == size else f"object {identity[:12]}… has {len(data)} bytes instead of {size}"
+    return identity, len(data), problem
+
+
+@contextmanager
+def _checker() -> Iterator[_Checker]:
+    with id_set() as good, id_set() as bad:
+        yield _Checker(good, bad)
+
+
+def verify(
+    repository: Repository, wanted: str | None, *, environment: str, clock: Callable[[], datetime] = now
+) -> VerifyResult:
+    """Check one snapshot, or with None every one in the repository, and keep a proof for each.
+
+    The result tells of every problem; damage raises nothing. :class:`UnknownNameError` for a snapshot
+    that is not there, and the store's :class:`StoreError` when it cannot be read at all.
+    """
+    began = time.monotonic()
+    proofs: list[Proof] = []
+    problems: list[str] = []
+    with repository.reading("db.verify"), _checker() as checker:
+        ids = repository.snapshots.ids() if wanted is None else [repository.snapshots.find(wanted, environment).id]
+        for identity in ids:
+            started, objects = time.monotonic(), checker.objects
+            try:
+                manifest = repository.snapshots.read(identity)
+            except DamagedError as error:
+                problems.append(error.message)
+                continue
+            found = checker.snapshot(repository.reader(manifest), manifest, repository.threads)
+            seconds = time.monotonic() - started
+            host, read = socket.gethostname(), checker.objects - objects
+            proof = Proof(identity, "verify", clock(), seconds, host, read, found)
+            repository.record(proof)
+            proofs.append(proof)
+        seconds = time.monotonic() - began
+        return VerifyResult(str(repository), checker.objects, checker.bytes, seconds, tuple(proofs), tuple(problems))
