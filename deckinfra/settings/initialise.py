@@ -1,0 +1,92 @@
+"""What the configuration lacks and can be made: the env file, and the secrets that nobody chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deckinfra.core.settings import SettingsGroup
+from deckinfra.errors import ConfigurationError
+from deckinfra.settings.load import Evaluation, evaluate
+from deckinfra.settings.render import environment_text
+from deckinfra.settings.schema import Variable
+from deckinfra.settings.sources import SECRETS, secrets_folder
+from deckinfra.system.files import sync_directory, write_atomic
+
+
+@dataclass(frozen=True)
+class Change:
+    """One file that was written: its path in the project, and what it is."""
+
+    path: str
+    summary: str
+
+
+def initialise(
+    root: Path, name: str, groups: Sequence[type[SettingsGroup]], environ: Mapping[str, str]
+) -> list[Change]:
+    """Write what the environment ``name`` lacks, and give what was written: nothing, the second time.
+
+    An env file that is absent is written from the schema, and a secret that is needed, has no value
+    and can be made is written to ``.secrets/``. Nothing that is there is changed, valid or not.
+    Raises :class:`ConfigurationError` where a file cannot be written.
+    """
+    before = evaluate(root, name, groups, environ)
+    return [*_write_env_file(root, before, groups), *_write_secrets(root, before)]
+
+
+def _write_env_file(root: Path, found: Evaluation, groups: Sequence[type[SettingsGroup]]) -> Iterator[Change]:
+    file = found.sources.env_file
+    # Production's is not committed, and may get secrets.
+    mode = 0o600 if found.environment == "production" else 0o644
+    if not file.exists and _write(root, root / file.name, environment_text(found.environment, groups), mode):
+        yield Change(file.name, "env file with every setting and its default")
+
+
+def _write_secrets(root: Path, found: Evaluation) -> Iterator[Change]:
+    folder = secrets_folder(root, found.environment)
+    for variable, generate in _missing(found):
+        _make_folders(root, (root / SECRETS, folder))
+        path = folder / variable.name
+        if _write(root, path, f"{generate()}\n", 0o600):
+            yield Change(str(path.relative_to(root)), "new secret, readable by you only")
+
+
+def _missing(found: Evaluation) -> Iterator[tuple[Variable, Callable[[], str]]]:
+    """Give the secrets that can be made, have no value, and are needed: always, or by the values of their group."""
+    named = {problem.name for problem in found.problems}
+    unread = {problem.name for problem in found.sources.problems}
+    for variable in found.variables:
+        absent = variable.name not in found.sources.values and variable.name not in unread
+        if absent and variable.generate is not None and variable.name in named:
+            yield variable, variable.generate
+
+
+def _make_folders(root: Path, folders: Sequence[Path]) -> None:
+    for folder in folders:
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unwritable(folder.relative_to(root), error) from error
+        sync_directory(folder.parent)
+
+
+def _write(root: Path, path: Path, text: str, mode: int) -> bool:
+    """Write a new file; False if somebody else has just written it."""
+    try:
+        write_atomic(path, text.encode(), mode=mode, replace=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise _unwritable(path.relative_to(root), error) from error
+    return True
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} cannot be written: {error.strerror}",
+        hint="What was there is unchanged. Make the folder writable for you, and run it again.",
+    )
