@@ -108,8 +108,6 @@ class App:
     def engine(self) -> Engine:
         """The engine of the environment's database; :class:`UnknownNameError` if none knows its dialect."""
         url = self.environment.database_url()
-        if url.dialect == "sqlite":
-            url = url.with_database(str(self.root / url.database))
         return self.plugins.engines.find(url.dialect)(url, self.root, self.settings)
 
     @cached_property

@@ -12,6 +12,7 @@ import deckinfra
 from deckinfra.core.manifest import Manifest
 from deckinfra.ports import Engine, Reporter
 from deckinfra.repository import Repository
+from deckinfra.services.locking import clean_up
 
 
 def now() -> datetime:
@@ -34,6 +35,7 @@ def backup(
     """
     began = time.monotonic()
     repository.clean("db.backup")
+    clean_up(engine, "db.backup", reporter)
     with repository.shared("db.backup") as lock, engine.snapshot() as snapshot:
         moment = clock()
         writer = repository.writer()

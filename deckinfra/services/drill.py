@@ -12,7 +12,8 @@ from deckinfra.errors import DamagedError
 from deckinfra.ports import Engine, Reporter
 from deckinfra.repository import Repository
 from deckinfra.services.backup import now
-from deckinfra.services.restore import loaded, locked
+from deckinfra.services.locking import locked
+from deckinfra.services.restore import loaded
 from deckinfra.services.results import DrillResult
 
 

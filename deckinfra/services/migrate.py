@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from deckinfra.migrations import Migrator
 from deckinfra.ports import Engine, Reporter
-from deckinfra.services.restore import locked
+from deckinfra.services.locking import locked
 from deckinfra.services.results import MigrateResult
 
 

@@ -11,18 +11,8 @@ from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, RefusedError
 from deckinfra.ports import Engine, Kept, Reporter, Shadow
 from deckinfra.repository import Repository
+from deckinfra.services.locking import locked
 from deckinfra.services.results import RestoreResult, UndoResult
-
-
-@contextmanager
-def locked(engine: Engine, purpose: str, reporter: Reporter, *, timeout: float) -> Iterator[None]:
-    """Hold the database's lock, after cleaning up, and saying so, behind a process that died with it."""
-    with engine.lock(purpose, timeout=timeout) as died:
-        if died:
-            reporter.note(died)
-        for sentence in engine.recover():
-            reporter.note(sentence)
-        yield
 
 
 @contextmanager

@@ -1,0 +1,107 @@
+"""Connections to SQLite files: errors in our words, waits with a limit, copies by the online backup API.
+
+A live database file is only ever opened by SQLite itself: closing any other descriptor of it would
+drop the locks that connections in this process hold on it (https://www.sqlite.org/howtocorrupt.html, 2.2).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from deckinfra.errors import DatabaseError, DeckinfraError, LockedError
+
+BUSY_TIMEOUT: Final = 30.0
+"""Seconds to wait for a writer, or for readers, to let go of the database."""
+
+_HINTS: Final = {
+    sqlite3.SQLITE_FULL: "The disk is full. What was live before is live still; make room and run it again.",
+    sqlite3.SQLITE_READONLY: "It cannot be written: look at the owner and mode of the file and of its folder.",
+    sqlite3.SQLITE_CANTOPEN: "Look at the owner and mode of the file and of its folder.",
+    sqlite3.SQLITE_CORRUPT: "Make a copy of the file before anything else; then restore: 'invoke db.restore'.",
+    sqlite3.SQLITE_NOTADB: "Is DATABASE_URL right? If it is, restore: 'invoke db.restore' keeps that file aside.",
+}
+
+
+def is_unreadable(error: sqlite3.Error) -> bool:
+    """Whether ``error`` says that the file is no database, or one that is damaged."""
+    return _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+
+
+def translated(error: sqlite3.Error, path: Path) -> DeckinfraError:
+    """Put SQLite's error in our words."""
+    code = _code(error)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return LockedError(
+            f"the database {path} is kept busy by another process",
+            hint=f"Waited {BUSY_TIMEOUT:g} s. Nothing was changed; run it again when that is done.",
+        )
+    return DatabaseError(f"SQLite cannot use {path}: {error}", hint=_HINTS.get(code, ""))
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Give SQLite's primary result code (https://www.sqlite.org/rescode.html), or 0 where it gave none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
+    """Open an existing database, in autocommit mode.
+
+    With ``immutable`` nobody writes to the file, and SQLite makes no files beside it. Otherwise it is
+    opened for writing where it can be, since only then SQLite can roll back what a dead writer left.
+    """
+    options = "mode=ro&immutable=1" if immutable else "mode=rw"
+    uri = f"file:{quote(str(path))}?{options}"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+
+
+@contextmanager
+def opened(path: Path, *, immutable: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open an existing database as :func:`connect` does while the context is open; errors in it come out as ours."""
+    try:
+        with closing(connect(path, immutable=immutable)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
+
+
+def copy(
+    source: sqlite3.Connection,
+    target: sqlite3.Connection,
+    *,
+    what: Path,
+    pages: int = -1,
+    on_first: Callable[[], None] | None = None,
+) -> None:
+    """Copy a whole database by SQLite's online backup API, page by page as they are.
+
+    With the default ``pages`` it is one step, so no writer can come between. ``on_first`` is called
+    when the first ``pages`` are copied and the target is locked; its error undoes everything. A busy
+    database is a :class:`LockedError` that names ``what``; the API itself would wait for ever.
+    """
+    deadline = time.monotonic() + BUSY_TIMEOUT
+    waiting = on_first
+
+    def watch(status: int, remaining: int, total: int) -> None:
+        nonlocal deadline, waiting
+        if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            if time.monotonic() > deadline:
+                raise translated(_busy(), what)
+            return
+        deadline = time.monotonic() + BUSY_TIMEOUT
+        if waiting is not None:
+            waiting()
+            waiting = None
+
+    source.backup(target, pages=pages, progress=watch, sleep=0.02)
+
+
+def _busy() -> sqlite3.Error:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    return error

@@ -1,0 +1,99 @@
+"""The engine for one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+
+from deckinfra.core.urls import DatabaseURL
+from deckinfra.errors import DatabaseError
+from deckinfra.ports import VERSION_TABLE, DatabaseState, Kept, Shadow, Snapshot
+from deckinfra.system.locks import file_lock
+from deckinfra.system.processes import Owner
+
+from . import kept, swap
+from .connection import opened
+from .inspect import tables
+from .shadow import SqliteShadow
+from .snapshot import taken
+from .workspace import Workspace, remove
+
+
+class SqliteEngine:
+    """Implements :class:`deckinfra.ports.Engine` for the file that ``url`` names with an absolute path."""
+
+    name = "sqlite"
+
+    def __init__(self, url: DatabaseURL) -> None:
+        if url.database in {":memory:", ""} or url.database.startswith("file:"):
+            raise DatabaseError(
+                f"'{url}' is not a file, so there is nothing to back up",
+                hint="Set DATABASE_URL to sqlite:///var/app.db.",
+            )
+        self.url = url
+        self._workspace = Workspace(Path(url.database))
+
+    def state(self) -> DatabaseState:
+        """Look at the file. One that does not exist is no error; one that is no database is."""
+        live = self._workspace.live
+        if not live.exists():
+            return DatabaseState(False, 0, (), sqlite3.sqlite_version)
+        if not live.is_file():
+            raise DatabaseError(f"{live} is not a file", hint="Is DATABASE_URL right? 'invoke env.show' tells.")
+        with opened(live) as connection:
+            names = tuple(name for name in tables(connection) if name != VERSION_TABLE)
+        return DatabaseState(True, live.stat().st_size, names, sqlite3.sqlite_version)
+
+    @contextmanager
+    def lock(self, purpose: str, *, timeout: float) -> Iterator[str | None]:
+        """Hold the lock file beside the database, which the kernel frees when its holder dies."""
+        self._workspace.make()
+        what = f"the database {self._workspace.live}"
+        with ExitStack() as stack:
+            try:
+                owner = Owner.me(purpose)
+                died = stack.enter_context(file_lock(self._workspace.lock, owner, timeout=timeout, what=what))
+            except OSError as error:
+                raise self._workspace.failed(error) from error
+            yield f"{died} died at its work on {self._workspace.live}" if died else None
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Copy the live database by the online backup API, and give that copy."""
+        return taken(self._workspace)
+
+    @contextmanager
+    def shadow(self, purpose: str) -> Iterator[SqliteShadow]:
+        """Make an empty file beside the live one."""
+        with self._workspace.scratch("shadow") as path:
+            yield SqliteShadow(self._workspace, path)
+
+    def swap(self, shadow: Shadow, reason: str) -> Kept | None:
+        """Write the shadow's pages into the live file in one transaction; see :mod:`.swap`."""
+        assert isinstance(shadow, SqliteShadow)
+        return swap.swap(self._workspace, shadow.path, reason)
+
+    def kept(self) -> Sequence[Kept]:
+        """Give the kept states, newest first."""
+        return kept.states(self._workspace)
+
+    def undo(self) -> tuple[Kept, Kept | None]:
+        """Swap the newest kept state in."""
+        return swap.undo(self._workspace)
+
+    def discard(self, kept_state: Kept) -> None:
+        """Delete one kept state for good."""
+        kept.discard(self._workspace, kept_state.id)
+
+    def recover(self) -> Sequence[str]:
+        """End a swap that died, and remove the scratch files of processes that did."""
+        done = swap.recover(self._workspace)
+        for kind, who in (("snapshot", "backup"), ("shadow", "restore or drill")):
+            for path in self._workspace.abandoned(kind):
+                remove(path)
+                done.append(f"removed {path.name}, which a {who} that died left beside {self._workspace.live}")
+        for path in kept.orphans(self._workspace):
+            remove(path)
+            done.append(f"removed {path.name}, which a restore that died left beside {self._workspace.live}")
+        return done

@@ -1,0 +1,113 @@
+"""The folder beside a database file that holds what deckinfra makes there.
+
+::
+
+    app.db-deckinfra/
+        lock                who migrates or restores
+        journal.json        a swap that is under way
+        snapshot-*.db       a point in time that a backup is reading
+        shadow-*.db         a restored database, not live yet
+        kept-*.db|json      a state that a restore replaced
+
+The database itself may be a link; then its target counts, so that every name of it finds one folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from deckinfra.errors import DatabaseError
+from deckinfra.system.files import write_atomic
+
+
+class Workspace:
+    """The folder beside the database ``live``."""
+
+    def __init__(self, live: Path) -> None:
+        self.live = live.resolve()
+        self.folder = self.live.with_name(f"{self.live.name}-deckinfra")
+        self.lock = self.folder / "lock"
+        self.journal = self.folder / "journal.json"
+
+    def make(self) -> None:
+        """Make sure that the folder is there; :class:`DatabaseError` if it cannot be."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise self.failed(error) from error
+
+    def failed(self, error: OSError) -> DatabaseError:
+        """Put an error about a file in here in our words."""
+        return DatabaseError(
+            f"cannot write beside the database {self.live}: {error.strerror}",
+            hint=f"Nothing live was changed. Look at the space, owner and mode of {self.folder}.",
+        )
+
+    def need(self, size: int) -> None:
+        """Raise :class:`DatabaseError` unless ``size`` bytes are free here."""
+        free = shutil.disk_usage(self.folder).free
+        if free < size:
+            raise DatabaseError(
+                f"{self.folder} needs {size / 1e6:,.1f} MB, and only {free / 1e6:,.1f} MB are free there",
+                hint="Nothing was changed. Make room and run it again; 'invoke db.kept' lists what restores kept.",
+            )
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a small file in here, whole and durably."""
+        try:
+            write_atomic(path, data, mode=0o600)
+        except OSError as error:
+            raise self.failed(error) from error
+
+    @contextmanager
+    def scratch(self, kind: str) -> Iterator[Path]:
+        """Make an empty file ``KIND-….db`` while the context is open; if it was moved away, so be it.
+
+        It is locked meanwhile, so that :meth:`abandoned` can tell it from what a dead process left.
+        """
+        self.make()
+        path = self.folder / f"{kind}-{secrets.token_hex(4)}.db"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self.failed(error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield path
+        finally:
+            remove(path)
+            os.close(descriptor)
+
+    def abandoned(self, kind: str) -> Iterator[Path]:
+        """Give the scratch files of a kind that no process works on any more."""
+        for path in self.folder.glob(f"{kind}-*.db"):
+            with suppress(FileNotFoundError):
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                finally:
+                    os.close(descriptor)
+                yield path
+
+
+SIDECARS = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a database file; it belongs to that file and no other."""
+
+
+def sidecars(path: Path) -> list[Path]:
+    """Give the files that SQLite may keep beside ``path``."""
+    return [path.with_name(path.name + suffix) for suffix in SIDECARS]
+
+
+def remove(path: Path) -> None:
+    """Delete a database file that is ours, with what SQLite keeps beside it."""
+    for name in (*sidecars(path), path):
+        name.unlink(missing_ok=True)
