@@ -1,0 +1,194 @@
+"""Looking at a machine and a project, and saying what is wrong and how to mend it. Nothing is changed."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.core.settings import Stage
+from deckinfra.errors import DeckinfraError
+from deckinfra.services.results import Finding
+
+if TYPE_CHECKING:
+    from deckinfra.app import App
+    from deckinfra.services.results import Listed
+
+Wrong = tuple[str, str] | None
+"""What is wrong and how to mend it, or None."""
+
+MINIMUM_PYTHON: Final = (3, 11)
+MINIMUM_SQLITE: Final = (3, 35)
+SPARE_BYTES: Final = 256 * 1024 * 1024
+"""What must be free beyond a second copy of the database, which a restore makes."""
+
+LONGEST_WITHOUT_BACKUP: Final = {Stage.PRODUCTION: timedelta(hours=26)}
+"""How old the newest backup may be: in production a day and some slack, elsewhere as below."""
+
+USUALLY_WITHOUT_BACKUP: Final = timedelta(days=30)
+CLOCK_SLACK: Final = timedelta(minutes=5)
+BUILT: Final = datetime(2026, 11, 1, tzinfo=UTC)
+"""This code is no older: a clock that shows an earlier time is wrong."""
+
+
+def doctor(project: App, now: datetime | None = None) -> tuple[Finding, ...]:
+    """Make every check, the built-in ones and the plugins', and give a finding for each.
+
+    A check that raises is a finding too. With settings that are not usable, what needs them is not
+    looked at, and says so. ``now`` (aware) defaults to the clock.
+    """
+    look = _Look(project, now or datetime.now(UTC))
+    machine: list[tuple[str, Callable[[], Wrong]]] = [
+        ("python", lambda: python_version(sys.version_info[:3])),
+        ("sqlite", lambda: sqlite_version(sqlite3.sqlite_version_info)),
+        ("clock", look.clock),
+        ("plugins", look.plugins),
+        ("git", look.ignored),
+        ("settings", look.settings),
+    ]
+    needing_settings: list[tuple[str, Callable[[], Wrong]]] = [
+        ("database", look.database),
+        ("migrations", look.migrations),
+        ("backups", look.backups),
+        ("disk", look.disk),
+    ]
+    for check in project.plugins.checks():
+        needing_settings.append((check.name, lambda check=check: check.look(project)))  # type: ignore[misc]
+    findings = [_finding(name, examine) for name, examine in machine]
+    if findings[-1].ok:
+        findings += [_finding(name, examine) for name, examine in needing_settings]
+    else:
+        hint = "Mend the settings first."
+        findings += [Finding(name, ok=False, message="not looked at", hint=hint) for name, _ in needing_settings]
+    return tuple(findings)
+
+
+def _finding(name: str, examine: Callable[[], Wrong]) -> Finding:
+    try:
+        wrong = examine()
+    except DeckinfraError as error:
+        return Finding(name, ok=False, message=error.message, hint=error.hint)
+    except Exception as error:  # a broken check must not hide what the others found
+        hint = "The check itself is broken; tell whoever wrote it."
+        return Finding(name, ok=False, message=f"could not look: {type(error).__name__}: {error}", hint=hint)
+    return Finding(name, ok=True) if wrong is None else Finding(name, ok=False, message=wrong[0], hint=wrong[1])
+
+
+def python_version(found: Sequence[int]) -> Wrong:
+    """Look at the version of Python."""
+    if tuple(found[:2]) >= MINIMUM_PYTHON:
+        return None
+    return (
+        f"this is Python {_dotted(found)}",
+        f"Use Python {_dotted(MINIMUM_PYTHON)} or later, then scripts/setup-env.sh.",
+    )
+
+
+def sqlite_version(found: Sequence[int]) -> Wrong:
+    """Look at the version of the SQLite library that Python uses."""
+    if tuple(found[:2]) >= MINIMUM_SQLITE:
+        return None
+    return f"SQLite is {_dotted(found)}", f"Use a Python with SQLite {_dotted(MINIMUM_SQLITE)} or later."
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(str(number) for number in version)
+
+
+class _Look:
+    """The checks that look at a project, and what several of them need."""
+
+    def __init__(self, project: App, now: datetime) -> None:
+        self.project = project
+        self.now = now
+
+    @cached_property
+    def listed(self) -> Sequence[Listed]:
+        return self.project.backups()
+
+    def clock(self) -> Wrong:
+        if self.now >= BUILT:
+            return None
+        return f"the clock shows {self.now:%Y-%m-%d}", "Set it: backups are named, listed and pruned by time."
+
+    def plugins(self) -> Wrong:
+        failed = [record for record in self.project.plugins.records if record.status == "failed"]
+        if not failed:
+            return None
+        reasons = "; ".join(f"{record.name}: {record.reason}" for record in failed)
+        return f"did not load: {reasons}", "Mend them, or list them in DECKINFRA_DISABLE_PLUGINS."
+
+    def ignored(self) -> Wrong:
+        seen = [name for name in (".env", ".secrets/any") if not _is_ignored(self.project.root, name)]
+        if not seen:
+            return None
+        names = " and ".join(name.removesuffix("any") for name in seen)
+        return f"git does not ignore {names}", "Add it to .gitignore before a secret is committed."
+
+    def settings(self) -> Wrong:
+        problems = self.project.check_settings()
+        if not problems:
+            return None
+        name = self.project.environment_name
+        first = f"{problems[0].name} {problems[0].message}"
+        return f"{len(problems)} problems, the first: {first}", f"Run 'invoke env.check -e {name}' for all of them."
+
+    def database(self) -> Wrong:
+        if self.project.engine.state().exists:
+            return None
+        return f"there is no database at {self.project.engine.url}", "Run 'invoke setup'."
+
+    def migrations(self) -> Wrong:
+        status = self.project.migration_status()
+        if status.state == "up to date":
+            return None
+        if status.state == "ahead":
+            return "the database is ahead of this code", "Update the code, or restore a backup of its revision."
+        return f"the database is {status.state}: {len(status.pending)} revisions wait", "Run 'invoke db.migrate'."
+
+    def backups(self) -> Wrong:
+        if not self.listed:
+            return "there is no backup", "Run 'invoke db.backup', then 'invoke db.drill'."
+        newest = self.listed[0]
+        age = self.now - newest.manifest.time
+        if age < -CLOCK_SLACK:
+            return (
+                f"snapshot {newest.manifest.id} is from the future",
+                "Look at the clocks of the machines that back up.",
+            )
+        if age > LONGEST_WITHOUT_BACKUP.get(self.project.settings.stage, USUALLY_WITHOUT_BACKUP):
+            return f"the newest backup is {age.days} d {age.seconds // 3600} h old", "Run 'invoke db.backup'."
+        if newest.proof is not None and not newest.proof.good:
+            return (
+                f"the newest backup is bad: {newest.proof.problems[0]}",
+                "Run 'invoke db.backup', then 'invoke db.drill'.",
+            )
+        if not any(listed.proof is not None and listed.proof.good for listed in self.listed):
+            return "no backup was ever proven to restore", "Run 'invoke db.drill'."
+        return None
+
+    def disk(self) -> Wrong:
+        needed = self.project.engine.state().size + SPARE_BYTES
+        free = shutil.disk_usage(self.project.root).free
+        if free >= needed:
+            return None
+        return (
+            f"{free // 2**20:,} MiB are free here, and a restore may need {needed // 2**20:,} MiB",
+            "Make room; 'invoke db.prune --dry-run' says what old backups take.",
+        )
+
+
+def _is_ignored(root: Path, name: str) -> bool:
+    """Whether git would leave the file out; where there is no git, or no repository, nothing can be committed."""
+    command = ["git", "check-ignore", "--quiet", name]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, stdin=subprocess.DEVNULL, timeout=10, check=False)
+    except OSError:
+        return True
+    return done.returncode != 1

@@ -1,0 +1,110 @@
+"""From a checkout to a backup that is proven to restore, in one go, as often as one likes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckinfra.core.settings import Stage
+from deckinfra.errors import ConfigurationError, DamagedError, RepositoryError
+from deckinfra.services.results import SetupResult, Step
+
+if TYPE_CHECKING:
+    from deckinfra.app import App
+    from deckinfra.core.manifest import Manifest
+
+
+def setup(project: App) -> SetupResult:
+    """Bring ``project`` to a checked configuration, a migrated and seeded database, and a proven backup.
+
+    What is done already is left as it is. Whatever a step raises comes through; what the steps before
+    it did stays done, and the next run goes on from there.
+    """
+    environment = _environment(project)
+    project.plugins.before("setup", project=project)
+    steps = (environment, _migrate(project), _seed(project), *_backup(project))
+    result = SetupResult(project.environment_name, steps, _next(project))
+    project.plugins.after("setup", project=project, result=result)
+    return result
+
+
+def _environment(project: App) -> Step:
+    name = project.environment_name
+    project.reporter.step(f"environment '{name}'")
+    changes = project.init_settings()
+    for change in changes:
+        project.reporter.note(f"{change.path}: {change.summary}")
+    problems = project.check_settings()
+    if problems:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise ConfigurationError(
+            f"the configuration of '{name}' is not usable: {first.name} {first.message}{more}",
+            hint=f"Nothing but the configuration was touched. 'invoke env.check -e {name}' lists everything.",
+        )
+    summary = f"{len(changes)} written, and checked" if changes else "complete and checked"
+    return Step("environment", bool(changes), summary)
+
+
+def _migrate(project: App) -> Step:
+    project.reporter.step("migrate")
+    result = project.migrate()
+    at = ", ".join(result.after) or "no revision"
+    applied = f"; {len(result.revisions)} applied" if result.revisions else ""
+    return Step("migrate", bool(result.revisions), f"schema at {at}{applied}")
+
+
+def _seed(project: App) -> Step:
+    if project.settings.stage is Stage.PRODUCTION:
+        return Step("seed", changed=False, summary="no example data in production")
+    project.reporter.step("seed")
+    added = sum(project.seed().values())
+    return Step("seed", bool(added), f"{added:,} rows of example data added" if added else "example data is there")
+
+
+def _backup(project: App) -> tuple[Step, Step]:
+    proven = _proven(project)
+    if proven is not None:
+        return (
+            Step("backup", changed=False, summary=f"snapshot {proven.id} of this schema is there"),
+            Step("drill", changed=False, summary=f"snapshot {proven.id} is proven to restore"),
+        )
+    project.reporter.step("backup")
+    manifest = project.backup()
+    project.reporter.step("drill")
+    drilled = project.drill(manifest.id)
+    compared = f"{len(drilled.compared)} parts compared"
+    return (
+        Step("backup", changed=True, summary=f"snapshot {manifest.id} in {project.repository_url()}"),
+        Step("drill", changed=True, summary=f"snapshot {manifest.id} is proven to restore: {compared}"),
+    )
+
+
+def _proven(project: App) -> Manifest | None:
+    """Give the newest snapshot of this environment and schema that a drill proved, and nothing since disproved."""
+    current = set(project.migration_status().current)
+    try:
+        with project.repository() as repository:
+            for listed in repository.listed():
+                manifest = listed.manifest
+                if manifest.environment != project.environment_name or set(manifest.revisions) != current:
+                    continue
+                proofs = repository.proofs.of(manifest.id)
+                if proofs and proofs[0].good and any(proof.good and proof.kind == "drill" for proof in proofs):
+                    return manifest
+    except DamagedError:
+        raise
+    except RepositoryError:
+        # There is none yet. One that cannot be used fails the backup, which says why.
+        return None
+    return None
+
+
+def _next(project: App) -> tuple[str, ...]:
+    name = project.environment_name
+    option = "" if name == project.config.default_environment else f" -e {name}"
+    return (
+        f"invoke db.backup{option}    take the next backup",
+        f"invoke db.drill{option}     prove that it restores",
+        f"invoke doctor{option}       see what could be better",
+        "invoke --list       see everything else",
+    )

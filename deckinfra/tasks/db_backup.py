@@ -1,0 +1,189 @@
+"""Tasks on backups: taking, listing, proving and pruning them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.errors import DamagedError, UsageError
+from deckinfra.tasks.decorator import task
+from deckinfra.tasks.text import count, duration, listing, moment, size
+
+if TYPE_CHECKING:
+    from deckinfra.app import App, Remote
+    from deckinfra.core.manifest import Manifest
+    from deckinfra.core.proof import Proof
+    from deckinfra.core.retention import Policy
+    from deckinfra.services.results import DrillResult, Listed, PruneResult, VerifyResult
+    from deckinfra.tasks.terminal import Terminal
+
+REMOTE: Final = "The remote of this name in BACKUP_REMOTES; the first of them without a name."
+SNAPSHOT: Final = "The snapshot's id, or enough of its beginning, or 'latest'."
+
+
+def _show_backup(manifest: Manifest, terminal: Terminal) -> None:
+    terminal.line(f"Backed up {manifest.database} as snapshot {manifest.id}.")
+    terminal.line(
+        f"  {size(manifest.size)} in {duration(manifest.seconds)};"
+        f" {size(manifest.added_bytes)} of it new in {count(manifest.added_objects, 'object')}"
+    )
+    terminal.line("'invoke db.drill' proves that it restores.")
+
+
+@task(show=_show_backup, optional=("remote",), help={"remote": REMOTE})
+def backup(project: App, remote: Remote = None) -> Manifest:
+    """Take a backup of the database."""
+    return project.backup(remote)
+
+
+def _show_backups(found: Sequence[Listed], terminal: Terminal) -> None:
+    if not found:
+        terminal.line("There is no snapshot yet. 'invoke db.backup' takes one.")
+        return
+    terminal.table(
+        ("snapshot", "taken", "database", "revision", "size", "new", "proof"),
+        [
+            (
+                entry.manifest.id,
+                moment(entry.manifest.time),
+                entry.manifest.database,
+                listing(entry.manifest.revisions, "none"),
+                size(entry.manifest.size),
+                size(entry.manifest.added_bytes),
+                _proof(entry.proof),
+            )
+            for entry in found
+        ],
+        right=(4, 5),
+    )
+
+
+def _proof(proof: Proof | None) -> str:
+    if proof is None:
+        return "none"
+    return f"{proof.kind} {moment(proof.time)}: {'good' if proof.good else 'BAD'}"
+
+
+@task(show=_show_backups, optional=("remote",), help={"remote": REMOTE})
+def backups(project: App, remote: Remote = None) -> Sequence[Listed]:
+    """List the snapshots, newest first, each with its newest proof."""
+    return project.backups(remote)
+
+
+def _show_verify(result: VerifyResult, terminal: Terminal) -> None:
+    terminal.line(
+        f"Read {count(result.objects, 'object')} ({size(result.bytes)}) of {count(len(result.proofs), 'snapshot')}"
+        f" in {result.repository} in {duration(result.seconds)}."
+    )
+    for proof in result.proofs:
+        terminal.line(f"  {proof.snapshot}: {'good' if proof.good else 'DAMAGED'}")
+        terminal.lines(f"    {problem}" for problem in proof.problems)
+    terminal.lines(f"  {problem}" for problem in result.problems)
+
+
+def _judge_verify(result: VerifyResult) -> None:
+    damaged = [proof.snapshot for proof in result.proofs if not proof.good]
+    if damaged:
+        raise DamagedError(
+            f"{count(len(damaged), 'snapshot is', 'snapshots are')} damaged: {listing(damaged)}",
+            hint="The live database was not touched. Run 'invoke db.backup' for a whole snapshot now.",
+        )
+    if result.problems:
+        raise DamagedError(
+            f"the repository {result.repository} has {count(len(result.problems), 'problem')}: {result.problems[0]}",
+            hint="The snapshots that were read are whole, and the live database was not touched.",
+        )
+
+
+@task(
+    show=_show_verify,
+    judge=_judge_verify,
+    optional=("remote",),
+    help={"snapshot": f"Only this one. {SNAPSHOT}", "remote": REMOTE},
+)
+def verify(project: App, snapshot: str | None = None, remote: Remote = None) -> VerifyResult:
+    """Read everything that is stored, and compare it with its checksums."""
+    return project.verify(snapshot, remote)
+
+
+def _show_drill(result: DrillResult, terminal: Terminal) -> None:
+    terminal.line(
+        f"Snapshot {result.manifest.id} restores: loaded beside the live database and compared"
+        f" in {duration(result.proof.seconds)}."
+    )
+    rows = sum(facts.rows or 0 for facts in result.compared)
+    terminal.line(f"  {count(len(result.compared), 'part')} with {count(rows, 'row')} equal what the snapshot saw.")
+
+
+@task(show=_show_drill, optional=("remote",), help={"snapshot": SNAPSHOT, "remote": REMOTE})
+def drill(project: App, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
+    """Prove that a snapshot restores: load it beside the live database, and compare."""
+    return project.drill(snapshot, remote)
+
+
+def _show_prune(result: PruneResult, terminal: Terminal) -> None:
+    terminal.table(
+        ("snapshot", "", "because"),
+        [
+            (entry.snapshot, "keep" if entry.keep else "remove", listing(entry.reasons, ""))
+            for entry in result.decisions
+        ],
+    )
+    done = "Would remove" if result.dry_run else "Removed"
+    terminal.line(
+        f"{done} {count(result.removed_snapshots, 'snapshot')} and {count(result.removed_objects, 'object')},"
+        f" {size(result.freed_bytes)}."
+    )
+
+
+def _loss_of_prune(project: App, *, dry_run: bool, remote: Remote, **_keep: int | None) -> str | None:
+    if dry_run:
+        return None
+    return f"This deletes the snapshots of {project.repository_url(remote)} that the retention policy does not keep"
+
+
+def _policy(project: App, **given: int | None) -> Policy | None:
+    """Give the policy that ``--keep-…`` ask for, the settings standing in for those not given; None if none is."""
+    from deckinfra.core.retention import Policy
+    from deckinfra.settings.groups import BackupSettings
+
+    asked = {rule: number for rule, number in given.items() if number is not None}
+    for rule, number in asked.items():
+        if number < 0:
+            raise UsageError(f"--keep-{rule} is {number}", hint="Give how many to keep; 0 switches the rule off.")
+    if not asked:
+        return None
+    settings = project.settings.group(BackupSettings)
+    usual = {rule: getattr(settings, f"backup_keep_{rule}") for rule in given}
+    return Policy(**usual | asked)
+
+
+@task(
+    show=_show_prune,
+    destroys=_loss_of_prune,
+    optional=("remote",),
+    help={
+        "dry-run": "Only say what would be removed.",
+        "remote": REMOTE,
+        "keep-last": "Keep so many of the newest, instead of BACKUP_KEEP_LAST.",
+        "keep-daily": "Keep the newest of so many days, instead of BACKUP_KEEP_DAILY.",
+        "keep-weekly": "Keep the newest of so many weeks, instead of BACKUP_KEEP_WEEKLY.",
+        "keep-monthly": "Keep the newest of so many months, instead of BACKUP_KEEP_MONTHLY.",
+    },
+)
+def prune(
+    project: App,
+    *,
+    dry_run: bool = False,
+    remote: Remote = None,
+    keep_last: int | None = None,
+    keep_daily: int | None = None,
+    keep_weekly: int | None = None,
+    keep_monthly: int | None = None,
+) -> PruneResult:
+    """Delete old snapshots, but never the newest or the last verified one."""
+    policy = _policy(project, last=keep_last, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
+    return project.prune(dry_run=dry_run, remote=remote, policy=policy)
+
+
+TASKS: Final = (backup, backups, verify, drill, prune)

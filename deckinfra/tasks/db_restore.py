@@ -1,0 +1,59 @@
+"""Tasks that put a snapshot, or what a restore replaced, in the place of the live database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.tasks.db_backup import REMOTE, SNAPSHOT
+from deckinfra.tasks.decorator import task
+from deckinfra.tasks.text import count, duration, moment
+
+if TYPE_CHECKING:
+    from deckinfra.app import App, Remote
+    from deckinfra.services.results import RestoreResult, UndoResult
+    from deckinfra.tasks.terminal import Terminal
+
+
+def _show_restore(result: RestoreResult, terminal: Terminal) -> None:
+    terminal.line(f"Snapshot {result.manifest.id} of {moment(result.manifest.time)} is live.")
+    terminal.line(f"  {count(len(result.compared), 'part')} compared with the snapshot, in {duration(result.seconds)}")
+    if result.kept is None:
+        terminal.line("There was no database before.")
+    else:
+        terminal.line(f"What it replaced is kept as {result.kept.id}; 'invoke db.undo-restore' puts it back.")
+
+
+def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
+    chosen = f"snapshot '{snapshot}' of {project.repository_url(remote)}"
+    return f"This replaces the database of '{project.environment_name}' by {chosen}, and keeps the old one"
+
+
+@task(
+    show=_show_restore,
+    destroys=_loss_of_restore,
+    optional=("remote",),
+    help={"snapshot": SNAPSHOT, "remote": REMOTE},
+)
+def restore(project: App, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
+    """Make a snapshot the live database, once it is loaded beside it and verified."""
+    return project.restore(snapshot, remote)
+
+
+def _show_undo(result: UndoResult, terminal: Terminal) -> None:
+    terminal.line(f"The state kept as {result.restored.id} of {moment(result.restored.time)} is live again.")
+    if result.kept is not None:
+        terminal.line(f"What it replaced is kept as {result.kept.id}.")
+
+
+def _loss_of_undo(project: App) -> str:
+    name = project.environment_name
+    return f"This replaces the database of '{name}' by what the last restore replaced, and keeps the present one"
+
+
+@task(name="undo-restore", show=_show_undo, destroys=_loss_of_undo)
+def undo_restore(project: App) -> UndoResult:
+    """Put back what the last restore replaced."""
+    return project.undo_restore()
+
+
+TASKS: Final = (restore, undo_restore)

@@ -1,0 +1,108 @@
+"""Tasks on the configuration of an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.core.secret import REDACTED
+from deckinfra.errors import ChecksFailedError, ConfigurationError
+from deckinfra.tasks.decorator import task
+from deckinfra.tasks.text import count
+
+if TYPE_CHECKING:
+    from deckinfra.app import App
+    from deckinfra.core.settings import Problem, Value
+    from deckinfra.settings.initialise import Change
+    from deckinfra.tasks.terminal import Terminal
+
+
+def _show_problems(problems: Sequence[Problem], terminal: Terminal) -> None:
+    if not problems:
+        terminal.line("The configuration is complete, and nothing is wrong with it.")
+    for problem in problems:
+        source = f" ({problem.source})" if problem.source else ""
+        terminal.line(f"{problem.name} {problem.message}{source}")
+        if problem.hint:
+            terminal.line(f"    {problem.hint}")
+
+
+def _judge_problems(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise ChecksFailedError(
+            f"the configuration has {count(len(problems), 'problem')}",
+            hint="Nothing was changed. 'invoke env.init' makes what can be made; the rest is yours to mend.",
+        )
+
+
+@task(show=_show_problems, judge=_judge_problems)
+def check(project: App) -> Sequence[Problem]:
+    """Report everything that is wrong with the configuration, all at once."""
+    return project.check_settings()
+
+
+def _show_changes(changes: Sequence[Change], terminal: Terminal) -> None:
+    if not changes:
+        terminal.line("Nothing was missing; nothing was changed.")
+    for change in changes:
+        terminal.line(f"{change.path}: {change.summary}")
+
+
+@task(show=_show_changes)
+def init(project: App) -> Sequence[Change]:
+    """Write the configuration that is missing, and generate secrets; what a person set stays."""
+    return project.init_settings()
+
+
+def _show_values(values: Sequence[Value], terminal: Terminal) -> None:
+    terminal.table(
+        ("variable", "value", "from"),
+        [(value.name, "" if value.text is None else value.text, value.source) for value in values],
+    )
+
+
+@task(show=_show_values)
+def show(project: App) -> Sequence[Value]:
+    """Print the effective settings, each with where it came from; secrets are not shown."""
+    values = project.settings.values.values()
+    return [replace(value, text=REDACTED) if value.secret and value.text else value for value in values]
+
+
+def _show_docs(written: Sequence[Change], terminal: Terminal) -> None:
+    if not written:
+        terminal.line("The documents are what the schema says; nothing was changed.")
+    for change in written:
+        terminal.line(f"{change.path}: {change.summary}")
+
+
+@task(show=_show_docs)
+def docs(project: App) -> Sequence[Change]:
+    """Write .env.example, and docs/configuration.md where there is a docs folder, from the settings' schema."""
+    from deckinfra.settings.initialise import Change
+    from deckinfra.settings.render import example_text, reference_text
+
+    groups = project.plugins.settings_groups()
+    texts = {".env.example": example_text(groups), "docs/configuration.md": reference_text(groups)}
+    written = []
+    for name, text in texts.items():
+        path = project.root / name
+        if path.parent.is_dir() and _write(path, text):
+            written.append(Change(name, "written from the schema"))
+    return written
+
+
+def _write(path: Path, text: str) -> bool:
+    from deckinfra.system.files import write_atomic
+
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return False
+        write_atomic(path, text.encode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} could not be written: {error}", hint="It is as it was.") from error
+    return True
+
+
+TASKS: Final = (check, init, show, docs)

@@ -1,0 +1,50 @@
+"""Numbers and times as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+def size(count: int) -> str:
+    """Write a number of bytes in three or four digits: ``1.4 MiB``."""
+    if count < 1024:
+        return f"{count} B"
+    value = float(count)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= 1024
+        if value < 1024:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1024:.1f} TiB"
+
+
+def amount(done: int, unit: str) -> str:
+    """Write how much is done: bytes as a size, anything else as a number."""
+    return size(done) if unit == "bytes" else f"{done:,} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span: ``0.3 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def moment(time: datetime) -> str:
+    """Write a time in UTC to the second, as manifests do."""
+    from deckinfra.core.manifest import format_time
+
+    return format_time(time)
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Write ``1 snapshot``, ``2 snapshots``, ``3,000 rows``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def listing(words: Sequence[str], nothing: str = "none") -> str:
+    """Join words with commas, or say that there are none."""
+    return ", ".join(words) or nothing
