@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from deckinfra.core.manifest import Facts, Manifest, format_time
+from deckinfra.core.migration import MigrateResult, MigrationStatus, RevisionEntry
 from deckinfra.core.proof import Listed, Proof
 from deckinfra.core.retention import Decision
 from deckinfra.ports import Kept
@@ -101,37 +102,6 @@ class PruneResult:
     removed_snapshots: int
     removed_objects: int
     freed_bytes: int
-
-
-@dataclass(frozen=True)
-class MigrateResult:
-    """Which revisions were applied (``up``) or taken back (``down``), in order; none: nothing to do."""
-
-    direction: str
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-    revisions: tuple[str, ...]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class RevisionEntry:
-    """One revision of the history: its id, parents, message, and whether the database has it."""
-
-    revision: str
-    parents: tuple[str, ...]
-    message: str
-    applied: bool
-
-
-@dataclass(frozen=True)
-class MigrationStatus:
-    """Where the database is against the code: ``up to date``, ``behind``, ``ahead`` or ``not migrated``."""
-
-    state: str
-    current: tuple[str, ...]
-    heads: tuple[str, ...]
-    pending: tuple[str, ...]
 
 
 @dataclass(frozen=True)

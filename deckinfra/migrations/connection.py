@@ -1,0 +1,133 @@
+"""A connection to the database that migrations and seeds run on, and how its failures are told.
+
+SQLite is opened by a URI, with Python's own transaction handling switched off: it would commit before
+each DDL statement. A ``BEGIN`` of our own makes schema changes transactional, so that a revision, its
+version included, is there or is not, whenever the process dies.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote
+
+from deckinfra.core.urls import DatabaseURL
+from deckinfra.errors import ConfigurationError, DatabaseError
+from deckinfra.migrations.faults import translated
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+CONNECT_TIMEOUT: Final = 10
+"""Seconds to wait for a server to answer."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """How SQLite is opened: whether a missing file is made, foreign keys hold, and the write lock is taken at once."""
+
+    create: bool = False
+    foreign_keys: bool = True
+    write: bool = True
+
+
+LOOK: Final = Mode(write=False)
+"""To read what is there. A transaction that only reads must not wait for a writer."""
+
+MIGRATE: Final = Mode(create=True, foreign_keys=False)
+"""To change tables. With foreign keys on, a batch migration's DROP TABLE would delete the rows of child tables."""
+
+PLANT: Final = Mode()
+"""To add rows."""
+
+
+@contextmanager
+def connect(url: DatabaseURL, mode: Mode, *, wait: float) -> Iterator[Connection]:
+    """Open a connection while the context is open; nothing is committed that the caller does not commit.
+
+    ``wait`` is how many seconds to wait for others' locks. What the database refuses, at any time in
+    the context, is raised as :class:`DatabaseError` or :class:`LockedError`. A SQLite file is made, and its folder,
+    with ``mode.create`` only.
+    """
+    with translated(url):
+        engine = _sqlite(url, mode, wait) if url.dialect == "sqlite" else _server(url, wait)
+        with engine.connect() as connection:
+            yield connection
+
+
+def exists(url: DatabaseURL) -> bool:
+    """Whether there is a file at a SQLite URL. Of a server's database only a connection can tell: True."""
+    return url.dialect != "sqlite" or os.path.lexists(url.database)
+
+
+def _sqlite(url: DatabaseURL, mode: Mode, wait: float) -> Engine:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import NullPool
+
+    path = Path(url.database)
+    if mode.create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(
+                f"the folder of the database {path} cannot be made: {error.strerror}",
+                hint="Nothing was changed. Make the folder, or set another path in DATABASE_URL.",
+            ) from error
+    uri = f"file:{quote(os.fsencode(path))}?mode={'rwc' if mode.create else 'rw'}"
+
+    def open_file() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
+        connection.execute(f"PRAGMA foreign_keys = {'ON' if mode.foreign_keys else 'OFF'}")
+        return connection
+
+    engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode.write else "BEGIN")
+
+    return engine
+
+
+def _server(url: DatabaseURL, wait: float) -> Engine:
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    from sqlalchemy.pool import NullPool
+
+    target = server_url(url)
+    try:
+        engine = create_engine(target, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT})
+    except (ArgumentError, ImportError, NoSuchModuleError) as error:
+        raise ConfigurationError(
+            f"there is no driver for the database {url}: {error}",
+            hint="Install the driver, or leave it out of DATABASE_URL to use PyMySQL.",
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def limit_waiting(connection: Any, record: object) -> None:
+        # Servers wait for a metadata lock for a day (MariaDB) or a year (MySQL), and everybody queues behind it.
+        seconds = max(1, round(wait))
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}")
+
+    return engine
+
+
+def server_url(url: DatabaseURL) -> URL:
+    """Give SQLAlchemy's form of a server's URL, the password in it: PyMySQL where it names no driver, all of UTF-8."""
+    from sqlalchemy import URL
+
+    return URL.create(
+        f"{url.dialect}+{url.driver or 'pymysql'}",
+        username=url.username or None,
+        password=url.password.reveal() if url.password else None,
+        host=url.host,
+        port=url.port,
+        database=url.database,
+        query={"charset": "utf8mb4"} | dict(parse_qsl(url.query)),
+    )
