@@ -16,7 +16,6 @@ from deckinfra.settings.strength import is_placeholder, names_secret, url_passwo
 _BY_DESIGN: Final = frozenset({".env.example", ".env.local", ".env.docker", ".env.test"})
 """What is committed where no git can be asked."""
 
-_TIME_LIMIT: Final = 10.0
 _SHORTEST_SEARCHED: Final = 8
 
 # A git hook runs with these set, and git would then look at the hook's repository from here.
@@ -26,12 +25,13 @@ _HOOK: Final = frozenset({"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PRE
 class Repository:
     """The git repository that a project's folder is in, asked only when something must be known.
 
-    Where there is no git, no repository, or no answer within ten seconds, the files that are meant
+    Where there is no git, no repository, or no answer within ``time_limit`` seconds, the files that are meant
     to be committed count as committed, and nothing else does.
     """
 
-    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, environ: Mapping[str, str], *, time_limit: float = 10.0) -> None:
         self._root = root
+        self._time_limit = time_limit
         self._environ = {name: value for name, value in environ.items() if name not in _HOOK}
 
     @cached_property
@@ -64,7 +64,7 @@ class Repository:
                 input=stdin.encode(),
                 capture_output=True,
                 env=self._environ,
-                timeout=_TIME_LIMIT,
+                timeout=self._time_limit,
                 check=True,
             )
         except (OSError, subprocess.SubprocessError):

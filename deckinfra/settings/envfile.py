@@ -76,10 +76,10 @@ def _parts(text: str) -> Iterator[Entry | int]:
     """Give each entry, and the line number of each line that is none."""
     from dotenv.parser import parse_stream
 
-    for binding in parse_stream(io.StringIO(text, newline="")):
+    for binding in parse_stream(io.StringIO(text, newline=None)):
         original = binding.original.string
         blank = original[: len(original) - len(original.lstrip())]
-        line = binding.original.line + len(blank.replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1
+        line = binding.original.line + blank.count("\n")
         if binding.key is not None and binding.value is not None:
             yield Entry(binding.key, binding.value, line)
         elif binding.error or binding.key is not None:

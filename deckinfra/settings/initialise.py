@@ -22,6 +22,9 @@ class Change:
     path: str
     summary: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.summary}"
+
 
 def initialise(
     root: Path, name: str, groups: Sequence[type[SettingsGroup]], environ: Mapping[str, str]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from deckinfra.core.secret import Secret
@@ -85,7 +86,7 @@ def _variable(group: type[SettingsGroup], name: str, info: FieldInfo) -> Variabl
         name=name.upper(),
         field=name,
         group=group,
-        kind=" or ".join(_describe(option) for option in options),
+        kind=" or ".join(_describe(option) for option in options) + _range(info),
         shape=next((shape for shape in map(_shape, options) if shape != "text"), "text"),
         secret=Secret in options,
         required=required,
@@ -115,6 +116,16 @@ def _shape(annotation: Any) -> Literal["text", "list", "pairs"]:
     return "list" if issubclass(kind, Sequence | Set) else "text"
 
 
+def _range(info: FieldInfo) -> str:
+    least = next((rule.ge for rule in info.metadata if isinstance(rule, Ge)), None)
+    most = next((rule.le for rule in info.metadata if isinstance(rule, Le)), None)
+    if least is None and most is None:
+        return ""
+    if most is None:
+        return f", {least} or more"
+    return f", {most} or less" if least is None else f", {least} to {most}"
+
+
 _WORDS: Mapping[Any, str] = {str: "text", int: "whole number", float: "number", bool: "true or false", Secret: "secret"}
 
 
@@ -125,9 +136,9 @@ def _describe(annotation: Any) -> str:
     if shape == "pairs":
         return "NAME=VALUE pairs, separated by spaces"
     if get_origin(annotation) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(annotation))
+        return "one of " + ", ".join(f"`{value}`" for value in get_args(annotation))
     if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return ", ".join(f"`{member.value}`" for member in annotation)
+        return "one of " + ", ".join(f"`{member.value}`" for member in annotation)
     return _WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
