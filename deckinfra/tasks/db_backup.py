@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.errors import DamagedError, UsageError
@@ -66,7 +66,7 @@ def _proof(proof: Proof | None) -> str:
 
 @task(show=_show_backups, optional=("remote",), help={"remote": REMOTE})
 def backups(project: App, remote: Remote = None) -> Sequence[Listed]:
-    """List the snapshots, newest first, each with its newest proof."""
+    """List the snapshots, each with its newest proof."""
     return project.backups(remote)
 
 
@@ -102,7 +102,7 @@ def _judge_verify(result: VerifyResult) -> None:
     help={"snapshot": f"Only this one. {SNAPSHOT}", "remote": REMOTE},
 )
 def verify(project: App, snapshot: str | None = None, remote: Remote = None) -> VerifyResult:
-    """Read everything that is stored, and compare it with its checksums."""
+    """Read what is stored, and check every byte."""
     return project.verify(snapshot, remote)
 
 
@@ -117,7 +117,10 @@ def _show_drill(result: DrillResult, terminal: Terminal) -> None:
 
 @task(show=_show_drill, optional=("remote",), help={"snapshot": SNAPSHOT, "remote": REMOTE})
 def drill(project: App, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
-    """Prove that a snapshot restores: load it beside the live database, and compare."""
+    """Prove that a snapshot restores.
+
+    It is loaded beside the live database and compared; the proof is kept, the copy is not.
+    """
     return project.drill(snapshot, remote)
 
 
@@ -136,26 +139,29 @@ def _show_prune(result: PruneResult, terminal: Terminal) -> None:
     )
 
 
-def _loss_of_prune(project: App, *, dry_run: bool, remote: Remote, **_keep: int | None) -> str | None:
+def _loss_of_prune(project: App, *, dry_run: bool, remote: Remote, **_keep: str | None) -> str | None:
     if dry_run:
         return None
     return f"This deletes the snapshots of {project.repository_url(remote)} that the retention policy does not keep"
 
 
-def _policy(project: App, **given: int | None) -> Policy | None:
+def _policy(project: App, given: Mapping[str, str | None]) -> Policy | None:
     """Give the policy that ``--keep-…`` ask for, the settings standing in for those not given; None if none is."""
     from deckinfra.core.retention import Policy
     from deckinfra.settings.groups import BackupSettings
 
-    asked = {rule: number for rule, number in given.items() if number is not None}
-    for rule, number in asked.items():
-        if number < 0:
-            raise UsageError(f"--keep-{rule} is {number}", hint="Give how many to keep; 0 switches the rule off.")
+    asked = {rule: _number(f"--keep-{rule}", text) for rule, text in given.items() if text is not None}
     if not asked:
         return None
     settings = project.settings.group(BackupSettings)
     usual = {rule: getattr(settings, f"backup_keep_{rule}") for rule in given}
     return Policy(**usual | asked)
+
+
+def _number(option: str, text: str) -> int:
+    if not text.isdecimal():
+        raise UsageError(f"{option} is '{text}'", hint="Give how many to keep; 0 switches the rule off.")
+    return int(text)
 
 
 @task(
@@ -176,14 +182,17 @@ def prune(
     *,
     dry_run: bool = False,
     remote: Remote = None,
-    keep_last: int | None = None,
-    keep_daily: int | None = None,
-    keep_weekly: int | None = None,
-    keep_monthly: int | None = None,
+    keep_last: str | None = None,
+    keep_daily: str | None = None,
+    keep_weekly: str | None = None,
+    keep_monthly: str | None = None,
 ) -> PruneResult:
-    """Delete old snapshots, but never the newest or the last verified one."""
-    policy = _policy(project, last=keep_last, daily=keep_daily, weekly=keep_weekly, monthly=keep_monthly)
-    return project.prune(dry_run=dry_run, remote=remote, policy=policy)
+    """Delete the snapshots that need not be kept.
+
+    The newest and the last verified one always are.
+    """
+    keep = {"last": keep_last, "daily": keep_daily, "weekly": keep_weekly, "monthly": keep_monthly}
+    return project.prune(dry_run=dry_run, remote=remote, policy=_policy(project, keep))
 
 
 TASKS: Final = (backup, backups, verify, drill, prune)

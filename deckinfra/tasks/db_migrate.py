@@ -44,7 +44,7 @@ def _loss_of_rollback(project: App, target: str) -> str:
     help={"target": "The revision to go back to: an id, '-N' steps (give it as --target=-1), or 'base'."},
 )
 def rollback(project: App, target: str = "-1") -> MigrateResult:
-    """Take migrations back, the last one unless told otherwise."""
+    """Take the last migration back, or more."""
     return project.rollback(target)
 
 
@@ -74,7 +74,7 @@ def _show_history(entries: Sequence[RevisionEntry], terminal: Terminal) -> None:
 
 @task(show=_show_history)
 def history(project: App) -> Sequence[RevisionEntry]:
-    """List the revisions, oldest first, and which of them the database has."""
+    """List the revisions, oldest first."""
     return project.migration_history()
 
 

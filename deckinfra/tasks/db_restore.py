@@ -35,7 +35,10 @@ def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
     help={"snapshot": SNAPSHOT, "remote": REMOTE},
 )
 def restore(project: App, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
-    """Make a snapshot the live database, once it is loaded beside it and verified."""
+    """Make a snapshot the live database.
+
+    It is loaded beside the live one and verified first; what it replaces is kept.
+    """
     return project.restore(snapshot, remote)
 
 

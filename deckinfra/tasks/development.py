@@ -6,7 +6,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from configparser import ConfigParser
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +23,10 @@ from deckinfra.tasks.text import count, listing
     },
 )
 def run_checks(root: Path, fast: bool = False, args: str = "") -> None:
-    """Run every check that CI runs: format, lint, types, layers, and the tests with their coverage.
+    """Run every check that CI runs.
 
-    Each is run where the project configures its tool, all of them even if one fails.
+    Format, lint, types, layers, and the tests with their coverage: each where the project configures
+    its tool, and all of them even if one fails.
     """
     checks = [("tests", _pytest(args))] if fast else list(_checks(root, args))
     failed = [name for name, command in checks if not _run(name, command, root)]
@@ -53,6 +53,8 @@ def _checks(root: Path, args: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _sections(path: Path) -> list[str]:
+    from configparser import ConfigParser
+
     parser = ConfigParser(interpolation=None)
     parser.read(path, encoding="utf-8")
     return parser.sections()
@@ -85,7 +87,7 @@ def _run(name: str, command: list[str], root: Path) -> bool:
     help={"only": "The name of one benchmark.", "args": "More arguments for that one, as in --args='--size=64'."},
 )
 def bench(root: Path, only: str = "", args: str = "") -> None:
-    """Run the benchmarks and print what they measured, beside what others take for the same."""
+    """Run the benchmarks."""
     from deckinfra.core.names import unknown_name
 
     scripts = {path.stem: path for path in sorted((root / "benchmarks").glob("*.py"))}

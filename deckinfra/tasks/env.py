@@ -39,7 +39,7 @@ def _judge_problems(problems: Sequence[Problem]) -> None:
 
 @task(show=_show_problems, judge=_judge_problems)
 def check(project: App) -> Sequence[Problem]:
-    """Report everything that is wrong with the configuration, all at once."""
+    """Report everything that is wrong at once."""
     return project.check_settings()
 
 
@@ -52,7 +52,7 @@ def _show_changes(changes: Sequence[Change], terminal: Terminal) -> None:
 
 @task(show=_show_changes)
 def init(project: App) -> Sequence[Change]:
-    """Write the configuration that is missing, and generate secrets; what a person set stays."""
+    """Write what is missing; what a person set stays."""
     return project.init_settings()
 
 
@@ -65,7 +65,7 @@ def _show_values(values: Sequence[Value], terminal: Terminal) -> None:
 
 @task(show=_show_values)
 def show(project: App) -> Sequence[Value]:
-    """Print the effective settings, each with where it came from; secrets are not shown."""
+    """Print the effective settings and their sources."""
     values = project.settings.values.values()
     return [replace(value, text=REDACTED) if value.secret and value.text else value for value in values]
 
@@ -79,7 +79,10 @@ def _show_docs(written: Sequence[Change], terminal: Terminal) -> None:
 
 @task(show=_show_docs)
 def docs(project: App) -> Sequence[Change]:
-    """Write .env.example, and docs/configuration.md where there is a docs folder, from the settings' schema."""
+    """Write .env.example and docs from the schema.
+
+    docs/configuration.md is written where there is a docs folder.
+    """
     from deckinfra.settings.initialise import Change
     from deckinfra.settings.render import example_text, reference_text
 

@@ -31,7 +31,7 @@ def _show_setup(result: SetupResult, terminal: Terminal) -> None:
 
 @task(show=_show_setup)
 def setup(project: App) -> SetupResult:
-    """Take a checkout to a migrated database with a backup that is proven to restore.
+    """Take a checkout to a proven backup, step by step.
 
     Settings, migrations, example data (not in production), a first backup, and a drill of it. What is
     there already stays as it is, so it is safe to run again.
@@ -59,7 +59,7 @@ def _judge_findings(findings: Sequence[Finding]) -> None:
 
 @task(show=_show_findings, judge=_judge_findings)
 def doctor(project: App) -> Sequence[Finding]:
-    """Say what is wrong with this machine or this project, and how to mend it."""
+    """Say what is wrong here, and how to mend it."""
     return project.doctor()
 
 
@@ -71,9 +71,9 @@ def _show_plugins(records: Sequence[PluginRecord], terminal: Terminal) -> None:
                 record.name,
                 record.origin,
                 record.status,
-                record.version or "",
+                record.version,
                 listing([hook.removeprefix("deckinfra_") for hook in record.hooks], ""),
-                record.reason or "",
+                record.reason,
             )
             for record in records
         ],
@@ -82,16 +82,10 @@ def _show_plugins(records: Sequence[PluginRecord], terminal: Terminal) -> None:
 
 @task(show=_show_plugins, project=False)
 def plugins(root: Path) -> Sequence[PluginRecord]:
-    """List the plugins: where each came from, what it brings, and why one did not load."""
+    """List the plugins, and why one did not load."""
     from deckinfra.plugins import PluginManager
 
-    manager = PluginManager.load(root, os.environ)
-    # A plugin whose registering hook fails is known to have failed once the hook was called.
-    for register in (manager.settings_groups, manager.collections, manager.checks, manager.seeds):
-        register()
-    for registry in (manager.environments, manager.engines, manager.stores):
-        list(registry)
-    return manager.records
+    return PluginManager.load(root, os.environ).records
 
 
 TASKS: Final = (setup, doctor, plugins)
