@@ -11,7 +11,7 @@ revision = "0001"
 down_revision = None
 
 SERVERS = ("mysql", "mariadb")
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     f"{server}_{name}": value
     for server in SERVERS
     for name, value in {"engine": "InnoDB", "charset": "utf8mb4", "collate": "utf8mb4_unicode_ci"}.items()
