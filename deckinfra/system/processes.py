@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -52,7 +53,7 @@ class Owner:
         if self.machine != _machine() or not self.machine:
             return False
         started = _started(self.pid)
-        return started is None or started != self.started
+        return started is None or started not in {"", self.started}
 
     def __str__(self) -> str:
         return f"{self.purpose} (process {self.pid} on {self.host}, since {self.since})"
@@ -71,10 +72,24 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Give when process ``pid`` started, in the kernel's ticks, or None if there is no such process."""
+    """Give when process ``pid`` started, in the kernel's ticks, or None if there is no such process.
+
+    ``""`` stands for a process of somebody else's that the kernel does not let us see (``hidepid``). The
+    name in the line is the process's own choice, in any bytes; the fields are counted from its end.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in {"Z", "X"} else fields[19]
+        return "" if _exists(pid) else None
+    fields = stat.rpartition(b")")[2].split()
+    return None if fields[0] in {b"Z", b"X"} else fields[19].decode()
+
+
+def _exists(pid: int) -> bool:
+    """Whether there is such a process, hidden or not: signal 0 is only checked for, never sent."""
+    try:
+        with suppress(PermissionError):
+            os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
