@@ -20,7 +20,7 @@ def decode(data: bytes, what: str) -> dict[str, Any]:
     """Read a JSON object; a :class:`DamagedError` that names ``what`` says that it is none."""
     try:
         document = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedError(f"{what} is not readable as JSON: {error}") from error
     if not isinstance(document, dict):
         raise DamagedError(f"{what} does not hold a JSON object")
@@ -33,3 +33,10 @@ def field_of(document: Mapping[str, Any], name: str, kind: type[_T], what: str) 
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise DamagedError(f"{what} has no usable field '{name}'")
     return value
+
+
+def number_of(document: Mapping[str, Any], name: str, what: str) -> float:
+    """Give field ``name`` if it is a number, whole or not; else the error that :func:`field_of` raises."""
+    if isinstance(document.get(name), int):
+        return field_of(document, name, int, what)
+    return field_of(document, name, float, what)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from deckinfra.core.documents import field_of
+from deckinfra.core.documents import field_of, number_of
 from deckinfra.errors import DamagedError
 
 FORMAT: Final = 1
@@ -128,7 +128,7 @@ class Manifest:
         return cls(
             id=identity,
             time=parse_time(field_of(document, "time", str, what), what),
-            seconds=float(field_of(document, "seconds", (int | float), what)),  # type: ignore[arg-type]
+            seconds=number_of(document, "seconds", what),
             environment=field_of(document, "environment", str, what),
             engine=field_of(document, "engine", str, what),
             database=field_of(document, "database", str, what),

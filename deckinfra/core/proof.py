@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from deckinfra.core.documents import field_of
+from deckinfra.core.documents import field_of, number_of
 from deckinfra.core.manifest import Manifest, format_time, parse_time
-from deckinfra.errors import DamagedError
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,11 @@ class Proof:
     def from_document(cls, document: Mapping[str, Any], what: str) -> Proof:
         """Read a proof back; a :class:`DamagedError` that names ``what`` otherwise."""
         problems = field_of(document, "problems", list, what)
-        seconds = document.get("seconds")
-        if not isinstance(seconds, int | float):
-            raise DamagedError(f"{what} has no usable field 'seconds'")
         return cls(
             snapshot=field_of(document, "snapshot", str, what),
             kind=field_of(document, "kind", str, what),
             time=parse_time(field_of(document, "time", str, what), what),
-            seconds=float(seconds),
+            seconds=number_of(document, "seconds", what),
             host=field_of(document, "host", str, what),
             objects=field_of(document, "objects", int, what),
             problems=tuple(str(problem) for problem in problems),
