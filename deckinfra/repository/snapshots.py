@@ -23,8 +23,9 @@ class Snapshots:
 
     def ids(self) -> list[str]:
         """Give the ids of all snapshots, newest first, readable or not."""
-        found = (stem(blob.name) for blob in self._store.list(SNAPSHOTS))
-        return sorted((identity for identity in found if SNAPSHOT_ID.match(identity)), reverse=True)
+        names = {blob.name for blob in self._store.list(SNAPSHOTS)}
+        found = {stem(name) for name in names}
+        return sorted((i for i in found if SNAPSHOT_ID.match(i) and snapshot_name(i) in names), reverse=True)
 
     def publish(self, manifest: Manifest) -> None:
         """Store a manifest: from now on the backup exists. Everything that it names is stored already."""
@@ -55,13 +56,19 @@ class Snapshots:
         return manifest
 
     def find(self, wanted: str, environment: str) -> Manifest:
-        """Find a snapshot by its id, a beginning of it, its last part, or ``latest`` of one environment."""
+        """Read the snapshot that :meth:`resolve` finds."""
+        return self.read(self.resolve(wanted, environment))
+
+    def resolve(self, wanted: str, environment: str) -> str:
+        """Give the id of a snapshot: named by it, a beginning of it, its last part, or ``latest`` of one environment.
+
+        The manifests that are newer than the latest one have to be whole: whose they are, only they tell.
+        """
         ids = self.ids()
         if wanted == "latest":
             for identity in ids:
-                manifest = self.read(identity)
-                if manifest.environment == environment:
-                    return manifest
+                if self.read(identity).environment == environment:
+                    return identity
             raise UnknownNameError(
                 f"there is no snapshot of environment '{environment}' in {self._store}",
                 hint="'invoke db.backups' lists what there is; 'invoke db.backup' makes one.",
@@ -69,7 +76,7 @@ class Snapshots:
         matches = [identity for identity in ids if wanted and wanted in (identity, identity.rpartition("-")[2])]
         matches = matches or [identity for identity in ids if wanted and identity.startswith(wanted)]
         if len(matches) == 1:
-            return self.read(matches[0])
+            return matches[0]
         if matches:
             raise UnknownNameError(
                 f"'{wanted}' fits {len(matches)} snapshots in {self._store}",

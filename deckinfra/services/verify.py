@@ -14,7 +14,7 @@ from deckinfra.core.proof import Proof
 from deckinfra.errors import DamagedError
 from deckinfra.repository import Repository, StoredSnapshot
 from deckinfra.repository.idset import IdSet, id_set
-from deckinfra.repository.lists import decode_list
+from deckinfra.repository.lists import ChunkEntry, encode_list
 from deckinfra.repository.pipeline import ordered_map
 from deckinfra.services.backup import now
 from deckinfra.services.results import VerifyResult
@@ -48,27 +48,24 @@ class _Checker:
             broken = False
             for identity in part.lists:
                 try:
-                    data = reader.object(identity)
-                    entries = decode_list(data, f"list {identity[:12]}…")
+                    entries = reader.list(identity)
                 except DamagedError as error:
                     broken = True
                     yield error.message
                     continue
-                self._count(identity, len(data))
+                self._count(identity, len(encode_list(entries)))
                 size += sum(entry.size for entry in entries)
                 chunks += len(entries)
                 fresh = [entry for entry in entries if entry.identity not in self._good]
                 known_bad = [entry for entry in fresh if entry.identity in self._bad]
                 yield from (f"object {entry.identity[:12]}… is damaged or missing" for entry in known_bad)
                 unknown = (entry for entry in fresh if entry.identity not in self._bad)
-                for identity_, length, problem in ordered_map(
-                    lambda entry: _look(reader, entry.identity, entry.size), unknown, threads
-                ):
+                for entry, problem in ordered_map(lambda entry: _look(reader, entry), unknown, threads):
                     if problem:
-                        self._bad.add(identity_)
+                        self._bad.add(entry.identity)
                         yield problem
                     else:
-                        self._count(identity_, length)
+                        self._count(entry.identity, entry.size)
             if not broken and (size, chunks) != (part.size, part.chunks):
                 yield f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}"
 
@@ -78,13 +75,17 @@ class _Checker:
             self.bytes += size
 
 
-def _look(reader: StoredSnapshot, identity: str, size: int) -> tuple[str, int, str]:
+def _look(reader: StoredSnapshot, entry: ChunkEntry) -> tuple[ChunkEntry, str]:
     try:
-        data = reader.object(identity)
+        reader.chunk(entry)
     except DamagedError as error:
-        return identity, 0, error.message
-    problem = "" if len(data) == size else f"object {identity[:12]}… has {len(data)} bytes instead of {size}"
-    return identity, len(data), problem
+        return entry, error.message
+    return entry, ""
+
+
+def _wanted(repository: Repository, wanted: str | None, environment: str) -> list[str]:
+    """Give the ids of the snapshots to check; that a manifest is damaged is for the check to find."""
+    return repository.snapshots.ids() if wanted is None else [repository.snapshots.resolve(wanted, environment)]
 
 
 @contextmanager
@@ -98,15 +99,15 @@ def verify(
 ) -> VerifyResult:
     """Check one snapshot, or with None every one in the repository, and keep a proof for each.
 
-    The result tells of every problem; damage raises nothing. :class:`UnknownNameError` for a snapshot
-    that is not there, and the store's :class:`StoreError` when it cannot be read at all.
+    The result tells of every problem; damage raises nothing, except that :class:`DamagedError` tells why
+    it cannot be known which snapshot is ``latest``. :class:`UnknownNameError` for one that is not there, and
+    the store's :class:`StoreError` when it cannot be read at all.
     """
     began = time.monotonic()
     proofs: list[Proof] = []
     problems: list[str] = []
     with repository.reading("db.verify"), _checker() as checker:
-        ids = repository.snapshots.ids() if wanted is None else [repository.snapshots.find(wanted, environment).id]
-        for identity in ids:
+        for identity in _wanted(repository, wanted, environment):
             started, objects = time.monotonic(), checker.objects
             try:
                 manifest = repository.snapshots.read(identity)
