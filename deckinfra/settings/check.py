@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from stat import S_IMODE
 from typing import Final
 
@@ -105,7 +105,7 @@ def _public(found: Evaluation, secrets: Mapping[str, str], environ: Mapping[str,
 def _readable_by_others(root: Path, found: Evaluation, repository: Repository) -> Iterator[Problem]:
     folder = secrets_folder(root, found.environment)
     for path in (folder.parent, folder):
-        if path.is_dir() and _mode(path) & _OTHERS_WRITE:
+        if _mode(path) & _OTHERS_WRITE:
             yield _open_to_others(path, root, "changed", "chmod 700")
     for path in _secret_files(root, found.environment):
         if _mode(path) & _OTHERS_READ:
@@ -118,7 +118,7 @@ def _readable_by_others(root: Path, found: Evaluation, repository: Repository) -
 def _open_to_others(path: Path, root: Path, what: str, command: str) -> Problem:
     name = str(path.relative_to(root))
     return Problem(
-        name, f"can be {what} by other users of this machine (mode {_mode(path):04o})", f"{command} {name}", name
+        name, f"can be {what} by other users of this machine (mode {_mode(path):04o})", f"Run {command} {name}.", name
     )
 
 
@@ -127,8 +127,8 @@ def _committed(root: Path, found: Evaluation, secrets: Mapping[str, str], reposi
     for name in sorted(committed):
         if "/" not in name:
             yield from secrets_in(read_env_file(root, name), found.variables, guess=True)
-        elif name.startswith(f"{SECRETS}/"):
-            yield Problem(name, "is committed", f"git rm --cached {name}, and change the secret in it.", name)
+        elif name.startswith(f"{SECRETS}/") and not PurePath(name).name.startswith("."):
+            yield Problem(name, "is committed", f"Run git rm --cached {name}, and change the secret.", name)
     strong = [text for text in secrets.values() if weakness(text) is None]
     for name in repository.holding(strong):
         if name not in committed:

@@ -162,8 +162,9 @@ class ApplicationSettings(SettingsGroup):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
+                shown = "one of them" if "@" in origin else f"'{origin}'"
                 raise _invalid(
-                    f"'{origin}' is not an origin", "Write SCHEME://HOST or SCHEME://HOST:PORT, without a path."
+                    f"{shown} is not an origin", "Write SCHEME://HOST or SCHEME://HOST:PORT, without a path."
                 )
         return origins
 

@@ -59,9 +59,8 @@ def _write_secrets(root: Path, found: Evaluation) -> Iterator[Change]:
 def _missing(found: Evaluation) -> Iterator[tuple[Variable, Callable[[], str]]]:
     """Give the secrets that can be made, have no value, and are needed: always, or by the values of their group."""
     named = {problem.name for problem in found.problems}
-    unread = {problem.name for problem in found.sources.problems}
     for variable in found.variables:
-        absent = variable.name not in found.sources.values and variable.name not in unread
+        absent = variable.name not in found.sources.values and variable.name not in found.sources.unread
         if absent and variable.generate is not None and variable.name in named:
             yield variable, variable.generate
 

@@ -36,11 +36,10 @@ class Evaluation:
     problems: tuple[Problem, ...]
 
     def values(self) -> Iterator[Value]:
-        """Give the effective value of each variable of the groups that are valid."""
+        """Give the effective value of each variable. Only where there are no problems, every group is there to ask."""
         for variable in self.variables:
-            if variable.group in self.groups:
-                text = text_of(getattr(self.groups[variable.group], variable.field))
-                yield Value(variable.name, text, self._source(variable, text), _is_secret(variable, text))
+            text = text_of(getattr(self.groups[variable.group], variable.field))
+            yield Value(variable.name, text, self._source(variable, text), _is_secret(variable, text))
 
     def _source(self, variable: Variable, text: str | None) -> str:
         raw = self.sources.values.get(variable.name)
@@ -105,14 +104,13 @@ def evaluate(root: Path, name: str, groups: Sequence[type[SettingsGroup]], envir
     stage = _stage(name, given.get(_STAGE))
     valid: dict[type[SettingsGroup], SettingsGroup] = {}
     problems = list(sources.problems)
-    unread = {problem.name for problem in problems}
     for group in groups:
         owned = [variable for variable in known if variable.group is group]
         found = validate(group, owned, given, name)
         if isinstance(found, SettingsGroup):
             valid[group] = found
             found = list(found.problems(stage))
-        problems += [problem for problem in found if problem.name not in unread]
+        problems += [problem for problem in found if problem.name not in sources.unread]
     leaked = list(secrets_in(sources.env_file, known, guess=False))
     if leaked and sources.env_file.name in Repository(root, environ).env_files:
         problems += leaked

@@ -36,10 +36,14 @@ class Raw:
 
 @dataclass(frozen=True)
 class Sources:
-    """What was set, by variable, before anything is judged; and what could not be read."""
+    """What was set, by variable, before anything is judged; and what could not be read.
+
+    ``unread`` are the variables that have a source, but no value for that reason.
+    """
 
     env_file: EnvFile
     values: Mapping[str, Raw]
+    unread: frozenset[str]
     problems: tuple[Problem, ...]
 
 
@@ -56,8 +60,9 @@ def read_sources(root: Path, environment: str, known: Iterable[Variable], enviro
     search = _Search(root, environment, frozenset(names), entries, environ)
     found = {name: search.find(name) for name in names}
     values = {name: raw for name, raw in found.items() if isinstance(raw, Raw)}
-    unread = [problem for problem in found.values() if isinstance(problem, Problem)]
-    return Sources(env_file, values, (*env_file.problems, *unread))
+    unread = {name: problem for name, problem in found.items() if isinstance(problem, Problem)}
+    problems = dict.fromkeys((*env_file.problems, *unread.values()))
+    return Sources(env_file, values, frozenset(unread), tuple(problems))
 
 
 def file_variable(name: str) -> str:
@@ -85,11 +90,13 @@ class _Search:
                 return _read(self.root / named, name, f"{pointer} ({named})", "Name a file that is there, or unset it.")
         secret = secrets_folder(self.root, self.environment) / name
         try:
-            if secret.exists():
+            if secret.exists() or secret.is_symlink():
                 hint = f"Write the secret into it, or delete it and run `invoke env.init -e {self.environment}`."
                 return _read(secret, name, str(secret.relative_to(self.root)), hint)
         except OSError as error:
-            return Problem(name, f"cannot be looked for in {SECRETS}/{self.environment}: {error.strerror}", "", SECRETS)
+            folder = str(secret.parent.relative_to(self.root))
+            hint = "Make the folder yours, or run this as the user whose it is."
+            return Problem(folder, f"cannot be looked into: {error.strerror}", hint, folder)
         entry = self.entries.get(name)
         return entry if entry and entry.text else None
 

@@ -12,7 +12,6 @@ from deckinfra.core.settings import Problem, SettingsGroup
 from deckinfra.settings.envfile import env_file_name
 from deckinfra.settings.schema import Variable, title
 from deckinfra.settings.sources import Raw, file_variable
-from deckinfra.settings.strength import without_url_passwords
 
 _LONGEST_SHOWN: Final = 60
 
@@ -71,8 +70,8 @@ def missing(variable: Variable, environment: str) -> Problem:
 def _malformed(variable: Variable, text: str, reason: str, hint: str) -> Problem:
     if variable.secret and text in reason:
         reason = "it is not valid"
-    if reason.startswith("it ") and not variable.secret:
-        shown = without_url_passwords(text)
-        cut = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+    # What stands before an @ may be a password.
+    if reason.startswith("it ") and not variable.secret and "@" not in text:
+        cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
         return Problem(variable.name, f"is {cut!r}: {reason}", hint)
     return Problem(variable.name, f"is malformed: {reason}", hint)

@@ -127,7 +127,8 @@ def test_a_folder_that_may_not_be_entered_is_a_problem(root: Path) -> None:
     (root / ".secrets").chmod(0o000)
     with unprivileged():
         found = read(root)
-    assert "PLAIN cannot be looked for in .secrets/local: Permission denied" in messages(found.problems)
+    assert messages(found.problems) == [".secrets/local cannot be looked into: Permission denied"]
+    assert found.unread == {"PLAIN", "KEY", "KEY_FILE", "PORT"}
 
 
 def test_problems_of_the_env_file_are_kept(root: Path) -> None:

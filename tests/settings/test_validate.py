@@ -85,10 +85,9 @@ def test_a_malformed_value_is_shown_with_the_fields_reason() -> None:
     assert messages(problems(PORT="0")) == ["PORT is '0': it should be greater than or equal to 1"]
 
 
-def test_a_long_value_is_cut_and_a_password_in_it_hidden_first() -> None:
-    assert [f"PORT is '{'9a' * 30}…': it"] == [messages(problems(PORT="9a" * 50))[0].split(" should")[0]]
-    text = messages(problems(PORT=f"a://user:{'p4ss' * 30}@host"))[0]
-    assert text.startswith("PORT is 'a://user:•••@host': it should")
+def test_a_long_value_is_cut_and_one_that_may_hold_a_password_not_shown() -> None:
+    assert messages(problems(PORT="9a" * 50))[0].startswith(f"PORT is '{'9a' * 30}…': it should")
+    assert messages(problems(PORT="user:p4ss@host"))[0].startswith("PORT is malformed: it should")
 
 
 def test_pairs_that_are_none_are_told_once() -> None:
