@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from deckinfra.errors import UnknownNameError
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
+_SEGMENT = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+_BLOB = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,7}}\Z")
 
 
 def is_name(text: str) -> bool:
@@ -18,6 +20,11 @@ def is_name(text: str) -> bool:
     ``_``, up to 63 characters in all: safe in file names, environment variables and URLs.
     """
     return _NAME.match(text) is not None
+
+
+def is_blob_name(text: str) -> bool:
+    """Whether ``text`` can name a blob, as :class:`deckinfra.ports.Store` says; none leads out of a store."""
+    return _BLOB.match(text) is not None
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:

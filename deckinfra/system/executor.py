@@ -62,9 +62,7 @@ class LocalExecutor:
         feeder.start()
         try:
             _attend({process.stdout: stdout or out.add, process.stderr: err.add}, alarm, feeder, deadline)
-            returncode = process.wait(max(0.0, deadline - time.monotonic()))
-            if feeder.error is not None:
-                raise feeder.error
+            returncode = _finish(process, feeder, deadline)
         except subprocess.TimeoutExpired:
             self._end(process)
             raise TimeLimitError(
@@ -188,6 +186,14 @@ def _attend(sinks: Mapping[IO[bytes], _Sink], alarm: int, feeder: _Feeder, deadl
                 else:
                     selector.unregister(key.fileobj)
                     reading -= 1
+
+
+def _finish(process: subprocess.Popen[bytes], feeder: _Feeder, deadline: float) -> int:
+    """Wait for the command itself; it may have ended because its input broke off."""
+    returncode = process.wait(max(0.0, deadline - time.monotonic()))
+    if feeder.error is not None:
+        raise feeder.error
+    return returncode
 
 
 def _not_started(command: Command, folder: Path, error: OSError | ValueError) -> CommandError:

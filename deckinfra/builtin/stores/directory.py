@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from deckinfra.core.names import is_blob_name
 from deckinfra.errors import BlobExistsError, BlobNotFoundError, ConfigurationError, StoreError
 from deckinfra.hookspecs import hookimpl
 from deckinfra.system.files import TEMPORARY, is_full, sync_directory, write_atomic
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from deckinfra.core.urls import StoreURL
     from deckinfra.ports import BlobInfo, StoreFactory
 
-_SEGMENT: Final = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
-_NAME: Final = re.compile(rf"{_SEGMENT}(/{_SEGMENT}){{0,7}}\Z")
 _SAFE: Final = "What was stored before is as it was."
 
 
@@ -85,11 +83,11 @@ class DirectoryStore:
     def list(self, prefix: str = "") -> Iterator[BlobInfo]:
         """Give the blobs whose name starts with ``prefix``, as the folders are read."""
         above = prefix.rpartition("/")[0]
-        if above and not _NAME.match(above):
+        if above and not is_blob_name(above):
             return
         with self._faults("list", above):
             for name, entry in self._walk(above):
-                if name.startswith(prefix) and _NAME.match(name):
+                if name.startswith(prefix) and is_blob_name(name):
                     try:
                         info = entry.stat(follow_symlinks=False)
                     except FileNotFoundError:
@@ -145,7 +143,7 @@ class DirectoryStore:
             for entry in entries:
                 name = f"{above}/{entry.name}" if above else entry.name
                 if entry.is_dir(follow_symlinks=False):
-                    if _NAME.match(name):
+                    if is_blob_name(name):
                         yield from self._walk(name)
                 else:
                     yield name, entry
@@ -153,7 +151,7 @@ class DirectoryStore:
     @contextmanager
     def _blob(self, doing: str, name: str) -> Iterator[Path]:
         """Give the path of a blob; the name is checked first, and errors of the file system are wrapped."""
-        if not _NAME.match(name):
+        if not is_blob_name(name):
             raise StoreError(
                 f"{name!r} cannot name a blob in {self}",
                 hint="A name has up to eight parts of letters, digits, dots, - and _, joined by '/'.",

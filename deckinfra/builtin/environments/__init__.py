@@ -1,0 +1,1 @@
+"""Kinds of environment that come in the box."""
