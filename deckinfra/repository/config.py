@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +24,12 @@ class Config:
 
     def document(self) -> dict[str, Any]:
         """Give the JSON object that is stored, in ``config.json`` and, as a second copy, in each manifest."""
-        return {"format": FORMAT, "id": self.identity, "key": self.key.hex()}
+        document = {"format": FORMAT, "id": self.identity, "key": self.key.hex()}
+        return {**document, "checksum": self.checksum(document)}
+
+    def checksum(self, document: Mapping[str, Any]) -> str:
+        """Give the keyed BLAKE2b of a document in its canonical spelling."""
+        return hashlib.blake2b(encode(document), key=self.key, digest_size=32).hexdigest()
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any], what: str) -> Config:
@@ -40,7 +46,10 @@ class Config:
             raise DamagedError(f"{what} has no usable field 'key'") from error
         if len(key) != 32:
             raise DamagedError(f"{what} has no usable field 'key'")
-        return cls(field_of(document, "id", str, what), key)
+        config = cls(field_of(document, "id", str, what), key)
+        if document != config.document():
+            raise DamagedError(f"{what} was changed after it was written")
+        return config
 
     @classmethod
     def new(cls) -> Config:
@@ -55,7 +64,12 @@ def read_config(store: Store) -> Config | None:
         data = store.get(CONFIG)
     except BlobNotFoundError:
         return None
-    return Config.from_document(decode(data, what), what)
+    try:
+        return Config.from_document(decode(data, what), what)
+    except DamagedError as error:
+        raise DamagedError(
+            error.message, hint="Move it away: the next command writes it again from a manifest, if there is one."
+        ) from error
 
 
 def create_config(store: Store, config: Config) -> Config:

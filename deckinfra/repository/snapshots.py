@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import Any
-
 from deckinfra.core.documents import decode, encode, field_of
 from deckinfra.core.manifest import SNAPSHOT_ID, Manifest
 from deckinfra.core.names import closest
@@ -33,7 +30,7 @@ class Snapshots:
         envelope = {
             "manifest": document,
             "repository": self._config.document(),
-            "checksum": checksum(self._config, document),
+            "checksum": self._config.checksum(document),
         }
         self._store.put(snapshot_name(manifest.id), encode(envelope), overwrite=False)
 
@@ -45,7 +42,8 @@ class Snapshots:
         except BlobNotFoundError as error:
             raise UnknownNameError(f"there is no snapshot {identity} any more in {self._store}") from error
         document = field_of(envelope, "manifest", dict, what)
-        if field_of(envelope, "checksum", str, what) != checksum(self._config, document):
+        expected = self._config.document(), self._config.checksum(document)
+        if (envelope.get("repository"), envelope.get("checksum")) != expected:
             raise DamagedError(
                 f"{what} was changed after it was written",
                 hint="Use another snapshot: 'invoke db.backups' lists them.",
@@ -93,11 +91,6 @@ class Snapshots:
         self._store.delete(snapshot_name(identity))
 
 
-def checksum(config: Config, document: dict[str, Any]) -> str:
-    """Give the keyed BLAKE2b of a manifest in its canonical spelling."""
-    return hashlib.blake2b(encode(document), key=config.key, digest_size=32).hexdigest()
-
-
 def recover_config(store: Store) -> Config | None:
     """Give the configuration that a manifest carries a copy of, for a repository that lost its ``config.json``."""
     for blob in store.list(SNAPSHOTS):
@@ -105,9 +98,8 @@ def recover_config(store: Store) -> Config | None:
         try:
             envelope = decode(store.get(blob.name), what)
             config = Config.from_document(field_of(envelope, "repository", dict, what), what)
-            if field_of(envelope, "checksum", str, what) == checksum(
-                config, field_of(envelope, "manifest", dict, what)
-            ):
+            document = field_of(envelope, "manifest", dict, what)
+            if field_of(envelope, "checksum", str, what) == config.checksum(document):
                 return config
         except (DamagedError, BlobNotFoundError):
             continue
