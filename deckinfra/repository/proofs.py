@@ -24,15 +24,19 @@ class Proofs:
         self._store.put(name, encode(proof.document()), overwrite=False)
 
     def of(self, snapshot: str) -> list[Proof]:
-        """Give the proofs of a snapshot, newest first. One that cannot be read proves nothing."""
+        """Give the proofs of a snapshot, newest first. One that cannot be read proves nothing.
+
+        A proof's time is to the second; of two in one second, the store knows which came last.
+        """
         found = []
         for blob in self._store.list(proofs_of(snapshot)):
             what = f"the proof {blob.name} in {self._store}"
             try:
-                found.append(Proof.from_document(decode(self._store.get(blob.name), what), what))
+                proof = Proof.from_document(decode(self._store.get(blob.name), what), what)
             except (DamagedError, BlobNotFoundError):
                 continue
-        return sorted(found, key=lambda proof: proof.time, reverse=True)
+            found.append((proof.time, blob.modified, blob.name, proof))
+        return [proof for *_, proof in sorted(found, key=lambda entry: entry[:3], reverse=True)]
 
     def delete(self, snapshot: str) -> None:
         """Delete every proof of a snapshot."""

@@ -16,8 +16,14 @@ from deckinfra.services.locking import clean_up
 
 
 def now() -> datetime:
-    """Give the present time, aware, to the second, which is what manifests and proofs keep."""
-    return datetime.now(UTC).replace(microsecond=0)
+    """Give the present time, aware."""
+    return datetime.now(UTC)
+
+
+def snapshot_id(moment: datetime) -> str:
+    """Make up the id of a snapshot taken at ``moment``: ids sort by time, within a second by its 4096th parts."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y%m%dT%H%M%SZ}-{utc.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(16**5):05x}"
 
 
 def backup(
@@ -44,8 +50,8 @@ def backup(
         facts = tuple(snapshot.facts())
         parts = writer.parts(facts)
         manifest = Manifest(
-            id=f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
-            time=moment,
+            id=snapshot_id(moment),
+            time=moment.replace(microsecond=0),
             seconds=time.monotonic() - began,
             environment=environment,
             engine=engine.name,

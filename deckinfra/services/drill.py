@@ -38,8 +38,8 @@ def drill(
 
         def record(problems: tuple[str, ...]) -> Proof:
             objects = sum(part.chunks + len(part.lists) for part in manifest.parts)
-            seconds = time.monotonic() - began
-            proof = Proof(manifest.id, "drill", clock(), seconds, socket.gethostname(), objects, problems)
+            moment, seconds = clock().replace(microsecond=0), time.monotonic() - began
+            proof = Proof(manifest.id, "drill", moment, seconds, socket.gethostname(), objects, problems)
             repository.record(proof)
             return proof
 

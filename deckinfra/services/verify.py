@@ -117,7 +117,7 @@ def verify(
             found = checker.snapshot(repository.reader(manifest), manifest, repository.threads)
             seconds = time.monotonic() - started
             host, read = socket.gethostname(), checker.objects - objects
-            proof = Proof(identity, "verify", clock(), seconds, host, read, found)
+            proof = Proof(identity, "verify", clock().replace(microsecond=0), seconds, host, read, found)
             repository.record(proof)
             proofs.append(proof)
         seconds = time.monotonic() - began
