@@ -12,17 +12,18 @@ from deckinfra.ports import BlobInfo
 from deckinfra.repository import Repository
 from deckinfra.repository.idset import IdSet, id_set
 from deckinfra.repository.layout import OBJECTS, stem
+from deckinfra.repository.locks import Held
 from deckinfra.services.results import PruneResult
 
 
 def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResult:
     """Apply ``policy`` to each environment's database in the repository by itself.
 
-    Nobody else is at work meanwhile: :class:`LockedError` if that cannot be had. If a manifest or a list
+    Nobody else is at work meanwhile: :class:`LockedError` if that cannot be had, or is lost. If a manifest or a list
     that is to stay cannot be read, then nothing is deleted: :class:`DamagedError` says which, since
     what it names would be lost.
     """
-    with repository.exclusive("db.prune"), id_set() as named:
+    with repository.exclusive("db.prune") as lock, id_set() as named:
         if not dry_run:
             repository.sweep()
         manifests = _manifests(repository)
@@ -33,11 +34,12 @@ def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResu
             if manifest.id in kept:
                 _mark(repository, manifest, named)
         if not dry_run:
+            lock.check()
             for identity in doomed:
-                repository.snapshots.delete(identity)
                 repository.proofs.delete(identity)
+                repository.snapshots.delete(identity)
         objects = size = 0
-        for blob in _garbage(repository, named):
+        for blob in _garbage(repository, named, lock):
             if not dry_run:
                 repository.store.delete(blob.name)
             objects += 1
@@ -94,10 +96,15 @@ def _unknown_needs(error: DamagedError, snapshot: str) -> DamagedError:
     )
 
 
-def _garbage(repository: Repository, named: IdSet) -> Iterator[BlobInfo]:
-    """Give the objects that nobody names. One prefix at a time, so that little is in memory while they go."""
+def _garbage(repository: Repository, named: IdSet, lock: Held) -> Iterator[BlobInfo]:
+    """Give the objects that nobody names. One prefix at a time, so that little is in memory while they go.
+
+    Had the lock been taken away, a backup might be at work by now that builds on what nobody named before.
+    """
     for prefix in range(256):
-        for blob in list(repository.store.list(f"{OBJECTS}{prefix:02x}/")):
+        blobs = list(repository.store.list(f"{OBJECTS}{prefix:02x}/"))
+        lock.check()
+        for blob in blobs:
             identity = stem(blob.name)
             if OBJECT_ID.match(identity) and identity not in named:
                 yield blob
