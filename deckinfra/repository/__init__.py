@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from deckinfra.core.manifest import Manifest
 from deckinfra.core.proof import Listed, Proof
-from deckinfra.errors import DamagedError, LockedError, RepositoryError, StoreError
+from deckinfra.errors import DamagedError, LockedError, RepositoryError, StoreError, UnknownNameError
 from deckinfra.ports import Reporter, Store
 from deckinfra.repository.codec import Codec
 from deckinfra.repository.config import Config, create_config, has_snapshots, read_config
@@ -110,6 +110,8 @@ class Repository:
         for identity in self.snapshots.ids():
             try:
                 manifest = self.snapshots.read(identity)
+            except UnknownNameError:  # a prune took it meanwhile
+                continue
             except DamagedError as error:
                 self.reporter.warn(error.message)
                 continue
@@ -138,7 +140,10 @@ def _recovered(store: Store, reporter: Reporter) -> Config | None:
             f"{store} has lost its config.json, and no manifest in it is whole",
             hint="Put config.json back from a copy. docs/backup-format.md tells how to restore by hand.",
         )
-    with suppress(StoreError):
+    try:
         config = create_config(store, config)
-    reporter.warn(f"config.json was missing in {store}; it was written again from a manifest")
+    except StoreError as error:
+        reporter.warn(f"config.json is missing in {store}, and a manifest's copy is used: {error.message}")
+    else:
+        reporter.warn(f"config.json was missing in {store}; it was written again from a manifest")
     return config

@@ -52,13 +52,21 @@ class Held:
         if self._store.stat(self._name) is None:
             raise LockedError(
                 f"the lock on {self._store} was taken away while the work went on",
-                hint="Nothing was published. Was this machine asleep? Run it again.",
+                hint="Every backup that is listed is whole. Was this machine asleep? Run it again.",
             )
 
 
 @contextmanager
-def hold(store: Store, purpose: str, *, exclusive: bool, timeout: float, reporter: Reporter) -> Iterator[Held]:
-    """Hold a lock while the context is open.
+def hold(
+    store: Store,
+    purpose: str,
+    *,
+    exclusive: bool,
+    timeout: float,
+    reporter: Reporter,
+    refresh: timedelta = REFRESH,
+) -> Iterator[Held]:
+    """Hold a lock while the context is open, written anew every ``refresh``.
 
     Waits up to ``timeout`` seconds, then :class:`LockedError` names who holds it.
     """
@@ -67,7 +75,8 @@ def hold(store: Store, purpose: str, *, exclusive: bool, timeout: float, reporte
     undertaker = _Undertaker(store, reporter)
     name = _acquire(store, content, undertaker, exclusive=exclusive, timeout=timeout)
     stop = threading.Event()
-    heart = threading.Thread(target=_beat, args=(store, name, content, stop, reporter), daemon=True)
+    rhythm = {"stop": stop, "refresh": refresh, "reporter": reporter}
+    heart = threading.Thread(target=_beat, args=(store, name, content), kwargs=rhythm, daemon=True)
     heart.start()
     try:
         yield Held(store, name, undertaker.busy)
@@ -98,7 +107,11 @@ def _acquire(store: Store, content: bytes, undertaker: _Undertaker, *, exclusive
         if rival is None:
             name = lock_name(secrets.token_hex(8))
             store.put(name, content, overwrite=False)
-            rival = _rival(store, undertaker, exclusive=exclusive, mine=name)
+            try:
+                rival = _rival(store, undertaker, exclusive=exclusive, mine=name)
+            except BaseException:
+                store.delete(name)
+                raise
             if rival is None:
                 return name
             store.delete(name)
@@ -136,8 +149,10 @@ def _read(store: Store, blob: BlobInfo) -> _Lock | None:
         raise DamagedError(error.message, hint="If nobody is at work there, delete that file.") from error
 
 
-def _beat(store: Store, name: str, content: bytes, stop: threading.Event, reporter: Reporter) -> None:
-    while not stop.wait(REFRESH.total_seconds()):
+def _beat(
+    store: Store, name: str, content: bytes, *, stop: threading.Event, refresh: timedelta, reporter: Reporter
+) -> None:
+    while not stop.wait(refresh.total_seconds()):
         try:
             if store.stat(name) is not None:
                 store.put(name, content)
