@@ -82,8 +82,12 @@ class DatabaseURL:
         try:
             parts = urlsplit(text)
             port = parts.port
-        except ValueError as error:
-            raise ConfigurationError(f"'{_without_password(text)}' is not a database URL: {error}") from error
+        except ValueError:
+            # Its message may quote a password that has a slash in it: what comes before one is taken for the port.
+            raise ConfigurationError(
+                f"'{_without_password(text)}' is not a database URL",
+                hint="Write mysql+pymysql://user@host:3306/name, and %2F for a slash in a password.",
+            ) from None
         if not parts.hostname or len(parts.path) < 2:
             raise ConfigurationError(
                 f"'{_without_password(text)}' lacks a host or the name of a database",
@@ -120,5 +124,8 @@ class DatabaseURL:
 
 
 def _without_password(text: str) -> str:
-    """Give a URL-like text with whatever stands between ``user:`` and ``@host`` replaced."""
-    return re.sub(r"(://[^/@:]*):[^/]*@", rf"\1:{REDACTED}@", text)
+    """Give a URL-like text with whatever stands between ``user:`` and ``@host`` replaced.
+
+    A password may hold a slash or an ``@`` that should have been encoded; a port and a path may not be taken for one.
+    """
+    return re.sub(r"(://[^/@:\[]*):(?!\d*/).*@", rf"\1:{REDACTED}@", text, flags=re.DOTALL)
