@@ -167,7 +167,8 @@ class App:
         from deckinfra.settings.initialise import initialise
 
         self._kind()
-        self.__dict__.pop("settings", None)
+        for known in ("settings", "environment", "engine", "migrator"):
+            self.__dict__.pop(known, None)
         return initialise(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
 
     def setup(self) -> SetupResult:
@@ -287,17 +288,10 @@ class App:
 
     def prune(self, *, dry_run: bool = False, remote: Remote = None, policy: Policy | None = None) -> PruneResult:
         """Delete the snapshots that the retention policy (default: the settings') does not keep."""
-        from deckinfra.core.retention import Policy
         from deckinfra.services.prune import prune
         from deckinfra.settings.groups import BackupSettings
 
-        keep = self.settings.group(BackupSettings)
-        chosen = policy or Policy(
-            last=keep.backup_keep_last,
-            daily=keep.backup_keep_daily,
-            weekly=keep.backup_keep_weekly,
-            monthly=keep.backup_keep_monthly,
-        )
+        chosen = policy or self.settings.group(BackupSettings).policy()
         with self.repository(remote) as repository:
             return prune(repository, chosen, dry_run=dry_run)
 
