@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+
+from deckinfra.errors import StoreError
 
 
 class IdSet:
@@ -32,9 +34,15 @@ class IdSet:
 
 @contextmanager
 def id_set() -> Iterator[IdSet]:
-    """Give an empty set that is gone when the context ends. The empty file name is SQLite's word for temporary."""
-    connection = sqlite3.connect("", isolation_level=None)
+    """Give an empty set that is gone when the context ends. The empty file name is SQLite's word for temporary.
+
+    :class:`StoreError` when there is no room for it.
+    """
     try:
-        yield IdSet(connection)
-    finally:
-        connection.close()
+        with closing(sqlite3.connect("", isolation_level=None)) as connection:
+            yield IdSet(connection)
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"a temporary list of the stored objects could not be kept: {error}",
+            hint="What is stored is as it was. Make room in the folder for temporary files, or set SQLITE_TMPDIR.",
+        ) from error
