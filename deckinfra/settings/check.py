@@ -16,6 +16,9 @@ from deckinfra.settings.sources import ENVIRON, SECRETS, file_variable, secrets_
 from deckinfra.settings.strength import names_secret, url_password, weakness
 
 _PUBLIC_PREFIX: Final = "VITE_"
+_OUTSIDE_FILES: Final = ("DECKINFRA_DISABLE_PLUGINS", "DECKINFRA_LOAD_PLUGINS", "DECKINFRA_PROGRESS")
+"""What is needed before any env file is read."""
+
 _OTHERS_READ: Final = 0o077
 _OTHERS_WRITE: Final = 0o022
 
@@ -68,8 +71,10 @@ def _unknown(root: Path, found: Evaluation) -> Iterator[Problem]:
 
 
 def _unknown_name(name: str, known: Iterable[str], source: str) -> Problem:
+    if name in _OUTSIDE_FILES:
+        return Problem(name, "has no effect in a file", "Set it in the process environment.", source)
     meant = closest(name.upper(), known)
-    advice = f"Did you mean {meant}?" if meant else "Remove it, or see `invoke plugins`: its plugin may not be loaded."
+    advice = f"Did you mean {meant}?" if meant else "Remove it, or see 'invoke plugins': its plugin may not be loaded."
     return Problem(name, "is not a setting that anything knows", advice, source)
 
 
@@ -80,7 +85,7 @@ def _weak(found: Evaluation, secrets: Mapping[str, str]) -> Iterator[Problem]:
         if reason is not None:
             message = reason if variables[name].secret else f"has a password that {reason}"
             made = variables[name].generate is not None
-            hint = f"Remove it and run `invoke env.init -e {found.environment}`, which makes a strong one."
+            hint = f"Remove it and run 'invoke env.init -e {found.environment}', which makes a strong one."
             yield Problem(name, message, hint if made else "Use a long random one.", found.sources.values[name].source)
 
 

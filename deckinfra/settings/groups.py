@@ -80,7 +80,7 @@ class DatabaseSettings(SettingsGroup):
             yield Problem(
                 "DATABASE_PASSWORD",
                 f"is not set, and the database '{self.url()}' is on a server",
-                "Run `invoke env.init` to make one, or put the password that there is into a file "
+                "Run 'invoke env.init -e NAME' to make one, or put the password that there is into a file "
                 "and name it in DATABASE_PASSWORD_FILE.",
             )
 

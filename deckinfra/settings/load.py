@@ -91,7 +91,7 @@ def load_settings(root: Path, name: str, groups: Sequence[type[SettingsGroup]], 
         listed = "; ".join(f"{problem.name} {problem.message}" for problem in found.problems)
         raise ConfigurationError(
             f"the settings of '{name}' are not usable: {count}{listed}",
-            hint=f"Nothing was done. `invoke env.check -e {name}` says how to mend each.",
+            hint=f"Nothing was done. 'invoke env.check -e {name}' says how to mend each.",
         )
     return Settings(found.stage, found.groups, found.values())
 

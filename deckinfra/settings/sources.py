@@ -91,7 +91,7 @@ class _Search:
         secret = secrets_folder(self.root, self.environment) / name
         try:
             if secret.exists() or secret.is_symlink():
-                hint = f"Write the secret into it, or delete it and run `invoke env.init -e {self.environment}`."
+                hint = f"Write the secret into it, or delete it and run 'invoke env.init -e {self.environment}'."
                 return _read(secret, name, str(secret.relative_to(self.root)), hint)
         except OSError as error:
             folder = str(secret.parent.relative_to(self.root))

@@ -59,7 +59,7 @@ def _problem(
 def missing(variable: Variable, environment: str) -> Problem:
     """Say that nobody set ``variable``, and how to."""
     if variable.generate is not None:
-        hint = f"Run `invoke env.init -e {environment}`, which makes one."
+        hint = f"Run 'invoke env.init -e {environment}', which makes one."
     elif variable.secret:
         hint = f"Write it to .secrets/{environment}/{variable.name}, or name a file in {file_variable(variable.name)}."
     else:

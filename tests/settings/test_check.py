@@ -78,12 +78,17 @@ def test_a_problem_says_where_and_how_to_mend_it(project: Path) -> None:
     [
         ("database_ulr", "Did you mean DATABASE_URL?"),
         ("app_port", "Did you mean APP_PORT?"),
-        ("ZZZ", "Remove it, or see `invoke plugins`: its plugin may not be loaded."),
+        ("ZZZ", "Remove it, or see 'invoke plugins': its plugin may not be loaded."),
     ],
 )
 def test_an_unknown_name_comes_with_the_likely_one(project: Path, name: str, hint: str) -> None:
     write(project / ".env.local", f"{name}=1\n")
     assert [hint] == [problem.hint for problem in check(project)]
+
+
+def test_what_works_in_the_process_environment_only_is_told_in_a_file(project: Path) -> None:
+    write(project / ".env.local", "DECKINFRA_PROGRESS=plain\n")
+    assert told(project, DECKINFRA_PROGRESS="plain") == ["DECKINFRA_PROGRESS has no effect in a file"]
 
 
 def test_names_of_the_frontend_and_of_files_are_known(project: Path) -> None:
@@ -117,7 +122,7 @@ def test_a_weak_secret_is_told_wherever_it_is_from(project: Path, text: str, mes
     write(project / ".secrets/local/APP_SECRET_KEY", text)
     (found,) = check(project)
     assert (f"{found.name} {found.message}", found.source) == (message, ".secrets/local/APP_SECRET_KEY")
-    assert "`invoke env.init -e local`" in found.hint
+    assert "'invoke env.init -e local'" in found.hint
 
 
 def test_a_weak_password_in_a_url_is_told(project: Path) -> None:

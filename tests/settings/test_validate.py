@@ -72,7 +72,7 @@ def test_everything_that_is_missing_is_told_with_the_way_to_set_it() -> None:
     assert messages(found) == ["NAME is not set", "MADE is not set", "GIVEN is not set"]
     assert [problem.hint for problem in found] == [
         "Set it in .env.local, as in NAME=joe.",
-        "Run `invoke env.init -e local`, which makes one.",
+        "Run 'invoke env.init -e local', which makes one.",
         "Write it to .secrets/local/GIVEN, or name a file in GIVEN_FILE.",
     ]
 
