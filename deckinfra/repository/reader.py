@@ -25,13 +25,19 @@ class StoredSnapshot:
         self.details = manifest.details
 
     def read(self, part: Part) -> Iterator[bytes]:
-        """Give a part's chunks in order, each checked, a few ahead."""
+        """Give a part's chunks in order, each checked, a few ahead; a :class:`DamagedError` names the snapshot."""
         size = 0
-        for data in ordered_map(self.chunk, self.entries(part), self._threads):
-            size += len(data)
-            yield data
-        if size != part.size:
-            raise self._damaged(f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}")
+        try:
+            for data in ordered_map(self.chunk, self.entries(part), self._threads):
+                size += len(data)
+                yield data
+            if size != part.size:
+                raise DamagedError(f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}")
+        except DamagedError as error:
+            raise DamagedError(
+                f"snapshot {self._manifest.id} in {self._store} is damaged: {error.message}",
+                hint="Nothing live was changed. 'invoke db.verify' tells which snapshots are whole.",
+            ) from error
 
     def entries(self, part: Part) -> Iterator[ChunkEntry]:
         """Give what the lists of a part say."""
@@ -40,31 +46,19 @@ class StoredSnapshot:
 
     def list(self, identity: str) -> list[ChunkEntry]:
         """Give what one list says, checked."""
-        data = self.object(identity)
-        try:
-            return decode_list(data, f"list {identity[:12]}…")
-        except DamagedError as error:
-            raise self._damaged(error.message) from error
+        return decode_list(self.object(identity), f"list {identity[:12]}…")
 
     def object(self, identity: str) -> bytes:
         """Give the content of one object, checked."""
         try:
             stored = self._store.get(object_name(identity))
-            return self._codec.decode(identity, stored)
         except BlobNotFoundError as error:
-            raise self._damaged(f"object {identity[:12]}… is missing") from error
-        except DamagedError as error:
-            raise self._damaged(error.message) from error
+            raise DamagedError(f"object {identity[:12]}… is missing") from error
+        return self._codec.decode(identity, stored)
 
     def chunk(self, entry: ChunkEntry) -> bytes:
         """Give the content of one chunk, checked against its list as well."""
         data = self.object(entry.identity)
         if len(data) != entry.size:
-            raise self._damaged(f"object {entry.identity[:12]}… has {len(data)} bytes instead of {entry.size}")
+            raise DamagedError(f"object {entry.identity[:12]}… has {len(data)} bytes instead of {entry.size}")
         return data
-
-    def _damaged(self, what: str) -> DamagedError:
-        return DamagedError(
-            f"{what} (snapshot {self._manifest.id} in {self._store})",
-            hint="Nothing live was changed. 'invoke db.verify' tells which snapshots are whole.",
-        )
