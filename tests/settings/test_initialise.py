@@ -141,6 +141,22 @@ def test_a_file_where_the_folder_of_secrets_should_be_is_an_error(root: Path) ->
     assert "unchanged" in caught.value.hint
 
 
+def test_a_secret_that_somebody_else_writes_meanwhile_is_theirs(root: Path) -> None:
+    path = root / ".secrets/local/KEY"
+
+    def slow() -> str:
+        write(path, STRONG)
+        return "too late"
+
+    class Slow(SettingsGroup):
+        """Slow."""
+
+        key: Secret = setting(description="", generate=slow)
+
+    assert [change.path for change in initialise(root, "local", [Slow], environ())] == [".env.local"]
+    assert path.read_text() == STRONG
+
+
 def test_several_at_once_write_each_file_once(root: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from deckinfra.settings.initialise import initialise\n"
