@@ -26,18 +26,21 @@ class StoredSnapshot:
 
     def read(self, part: Part) -> Iterator[bytes]:
         """Give a part's chunks in order, each checked, a few ahead; a :class:`DamagedError` names the snapshot."""
-        size = 0
         try:
-            for data in ordered_map(self.chunk, self.entries(part), self._threads):
-                size += len(data)
-                yield data
-            if size != part.size:
-                raise DamagedError(f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}")
+            yield from self._chunks(part)
         except DamagedError as error:
             raise DamagedError(
                 f"snapshot {self._manifest.id} in {self._store} is damaged: {error.message}",
                 hint="Nothing live was changed. 'invoke db.verify' tells which snapshots are whole.",
             ) from error
+
+    def _chunks(self, part: Part) -> Iterator[bytes]:
+        size = 0
+        for data in ordered_map(self.chunk, self.entries(part), self._threads):
+            size += len(data)
+            yield data
+        if size != part.size:
+            raise DamagedError(f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}")
 
     def entries(self, part: Part) -> Iterator[ChunkEntry]:
         """Give what the lists of a part say."""
