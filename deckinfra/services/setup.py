@@ -57,8 +57,11 @@ def _seed(project: App) -> Step:
     if project.settings.stage is Stage.PRODUCTION:
         return Step("seed", changed=False, summary="no example data in production")
     project.reporter.step("seed")
-    added = sum(project.seed().values())
-    return Step("seed", bool(added), f"{added:,} rows of example data added" if added else "example data is there")
+    seeds = project.seed()
+    added = sum(seeds.values())
+    if added:
+        return Step("seed", changed=True, summary=f"{added:,} rows of example data added")
+    return Step("seed", changed=False, summary="example data is there" if seeds else "no plugin brings example data")
 
 
 def _backup(project: App) -> tuple[Step, Step]:

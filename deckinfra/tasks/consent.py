@@ -23,7 +23,7 @@ class Given:
 
 
 def require_consent(project: App, loss: str, given: Given, terminal: Terminal) -> None:
-    """Return if a person agrees to ``loss``, a sentence without full stop on what will be destroyed.
+    """Return if a person agrees to ``loss``, which says what will be done: ``replace the database …``.
 
     ``--yes`` agrees; on a terminal a person is asked; in production the environment's name must be
     typed, or given by ``--confirm`` beside ``--yes``. Otherwise raises :class:`RefusedError`.
@@ -46,19 +46,20 @@ def _in_production(name: str, loss: str, given: Given, terminal: Terminal) -> No
         return
     if given.yes or not terminal.is_interactive():
         raise RefusedError(
-            f"{loss}; '{name}' is production and that was not confirmed",
+            f"'{name}' is production, and it was not confirmed to {loss}",
             hint=f"{_NOTHING} To go ahead, add --yes --confirm={name}.",
         )
-    terminal.say(f"{loss}. This is production.")
+    terminal.say(f"This will {loss}. It is production.")
     if terminal.ask(f"Type the environment's name ({name}) to go ahead:") != name:
-        raise RefusedError(f"{loss}; that was not confirmed", hint=_NOTHING)
+        raise RefusedError(f"it was not confirmed to {loss}", hint=_NOTHING)
 
 
 def _elsewhere(name: str, loss: str, terminal: Terminal) -> None:
     if not terminal.is_interactive():
         raise RefusedError(
-            f"{loss}; there is no terminal to ask on", hint=f"{_NOTHING} To go ahead in '{name}', add --yes."
+            f"consent is needed to {loss}, and there is no terminal to ask on",
+            hint=f"{_NOTHING} To go ahead in '{name}', add --yes.",
         )
-    terminal.say(f"{loss}.")
+    terminal.say(f"This will {loss}.")
     if terminal.ask(f"Go ahead in '{name}'? [y/N]").lower() not in {"y", "yes"}:
-        raise RefusedError(f"{loss}; that was not agreed to", hint=_NOTHING)
+        raise RefusedError(f"it was not agreed to {loss}", hint=_NOTHING)

@@ -142,7 +142,7 @@ def _show_prune(result: PruneResult, terminal: Terminal) -> None:
 def _loss_of_prune(project: App, *, dry_run: bool, remote: Remote, **_keep: str | None) -> str | None:
     if dry_run:
         return None
-    return f"This deletes the snapshots of {project.repository_url(remote)} that the retention policy does not keep"
+    return f"delete the snapshots of {project.repository_url(remote)} that the retention policy does not keep"
 
 
 def _policy(project: App, given: Mapping[str, str | None]) -> Policy | None:

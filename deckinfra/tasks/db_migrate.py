@@ -33,9 +33,7 @@ def migrate(project: App, target: str = "head") -> MigrateResult:
 
 
 def _loss_of_rollback(project: App, target: str) -> str:
-    return (
-        f"This takes back migrations ({target}) in '{project.environment_name}', and the data in what they made is lost"
-    )
+    return f"take back migrations of '{project.environment_name}' ({target}), with the data in what they made"
 
 
 @task(

@@ -25,7 +25,7 @@ def _show_restore(result: RestoreResult, terminal: Terminal) -> None:
 
 def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
     chosen = f"snapshot '{snapshot}' of {project.repository_url(remote)}"
-    return f"This replaces the database of '{project.environment_name}' by {chosen}, and keeps the old one"
+    return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 
 
 @task(
@@ -50,7 +50,7 @@ def _show_undo(result: UndoResult, terminal: Terminal) -> None:
 
 def _loss_of_undo(project: App) -> str:
     name = project.environment_name
-    return f"This replaces the database of '{name}' by what the last restore replaced, and keeps the present one"
+    return f"replace the database of '{name}' by what the last restore replaced (the present one is kept)"
 
 
 @task(name="undo-restore", show=_show_undo, destroys=_loss_of_undo)

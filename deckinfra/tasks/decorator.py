@@ -67,8 +67,9 @@ def task(
     Every option of the body has a default, which gives its type; ``help`` describes each; those in
     ``optional`` may be given without a value, and are True then. What the body returns is printed by
     ``show``, or with ``--json`` as one document; then ``judge`` may raise the error that it amounts to.
-    ``destroys`` is called first, with the same arguments: where it gives a sentence (without its full stop),
-    the task asks for consent. With ``project=False``, the body is given the project's folder instead.
+    ``destroys`` is called first, with the same arguments: where it gives what will be lost (``delete the
+    snapshots that …``), the task asks for consent. With ``project=False``, the body is given the project's
+    folder instead.
 
     Adds ``--env/-e``, ``--progress``, ``--debug/-d``; ``--json`` with ``show``; ``--yes/-y`` and
     ``--confirm`` with ``destroys``. The first line of the body's docstring is the task's help.

@@ -65,8 +65,12 @@ def _module(name: str, *arguments: str) -> list[str]:
 
 
 def _pytest(args: str, *arguments: str) -> list[str]:
+    return _module("pytest", *arguments, *_words(args))
+
+
+def _words(args: str) -> list[str]:
     try:
-        return _module("pytest", *arguments, *shlex.split(args))
+        return shlex.split(args)
     except ValueError as error:
         raise UsageError(f"--args is not readable as words: {error}", hint="Look at its quotes.") from error
 
@@ -95,8 +99,11 @@ def bench(root: Path, only: str = "", args: str = "") -> None:
         raise unknown_name("benchmark", only, scripts)
     if args and not only:
         raise UsageError("--args needs --only", hint=f"Benchmarks: {listing(list(scripts))}.")
+    if not scripts:
+        raise UsageError("there are no benchmarks", hint="They are the scripts in the folder benchmarks.")
+    words = _words(args)
     chosen = [only] if only else list(scripts)
-    failed = [name for name in chosen if not _run(name, [sys.executable, str(scripts[name]), *shlex.split(args)], root)]
+    failed = [name for name in chosen if not _run(name, [sys.executable, str(scripts[name]), *words], root)]
     if failed:
         raise ChecksFailedError(f"benchmarks failed: {listing(failed)}", hint="What each said is above.")
 

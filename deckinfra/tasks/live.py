@@ -49,6 +49,7 @@ class LiveReporter:
             yield _Row(bars, row)
         finally:
             with self._lock:
+                bars.refresh()
                 bars.remove_task(row)
                 self._shown -= 1
                 if self._shown == 0:

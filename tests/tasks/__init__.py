@@ -1,0 +1,1 @@
+"""Tests of the tasks, run as the programs that they are."""

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+from tests.tasks.support import Project
+
+
+def _names(project: Project) -> list[str]:
+    with closing(sqlite3.connect(project.root / "var/shop.db")) as connection:
+        return [name for (name,) in connection.execute("SELECT name FROM things ORDER BY id")]
+
+
+def _spoil(project: Project) -> None:
+    with closing(sqlite3.connect(project.root / "var/shop.db")) as connection, connection:
+        connection.execute("UPDATE things SET name = 'spoilt'")
+
+
+def test_a_restore_brings_the_data_back_and_can_be_undone(ready: Project) -> None:
+    before = _names(ready)
+    _spoil(ready)
+    restored = ready.invoke("db.restore", "--yes")
+    assert restored.code == 0
+    assert "is live." in restored.out
+    assert "'invoke db.undo-restore' puts it back." in restored.out
+    assert _names(ready) == before
+    undone = ready.invoke("db.undo-restore", "--yes")
+    assert "is live again." in undone.out
+    assert _names(ready) == ["spoilt"] * 3
+    assert ready.invoke("db.undo-restore", "--yes", "--json").document["kept"] is not None
+    assert _names(ready) == before
+
+
+def test_a_restore_into_nothing_says_that_there_was_nothing(ready: Project) -> None:
+    before = _names(ready)
+    (ready.root / "var/shop.db").unlink()
+    restored = ready.invoke("db.restore", "-y")
+    assert "There was no database before." in restored.out
+    assert _names(ready) == before
+
+
+def test_a_restore_is_refused_without_consent(ready: Project) -> None:
+    _spoil(ready)
+    refused = ready.invoke("db.restore")
+    assert (refused.code, refused.out) == (10, "")
+    assert "replace the database of 'local' by snapshot 'latest' of file:backups/local" in refused.err
+    assert ready.invoke("db.undo-restore").code == 10
+    assert _names(ready) == ["spoilt"] * 3
+
+
+def test_a_restore_may_be_agreed_to_on_a_terminal(ready: Project) -> None:
+    before = _names(ready)
+    _spoil(ready)
+    declined = ready.on_terminal("db.restore", typed="n\n")
+    assert (declined.code, _names(ready)) == (10, ["spoilt"] * 3)
+    agreed = ready.on_terminal("db.restore", typed="y\n")
+    assert (agreed.code, _names(ready)) == (0, before)
+
+
+def test_nothing_to_undo_ends_with_2(ready: Project) -> None:
+    assert ready.invoke("db.undo-restore", "-y").code == 2
+
+
+def test_a_restore_prints_json(ready: Project) -> None:
+    document = ready.invoke("db.restore", "-y", "--json", "--snapshot=latest").document
+    assert set(document) == {"manifest", "kept", "compared", "seconds"}
