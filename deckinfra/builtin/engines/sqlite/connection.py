@@ -6,6 +6,7 @@ drop the locks that connections in this process hold on it (https://www.sqlite.o
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from urllib.parse import quote
 from deckinfra.errors import DatabaseError, DeckinfraError, LockedError
 
 BUSY_TIMEOUT: Final = 30.0
-"""Seconds to wait for a writer, or for readers, to let go of the database."""
+"""Seconds to wait for a writer, or for readers, to let go of the database, unless told otherwise."""
 
 _HINTS: Final = {
     sqlite3.SQLITE_FULL: "The disk is full. What was live before is live still; make room and run it again.",
@@ -33,13 +34,23 @@ def is_unreadable(error: sqlite3.Error) -> bool:
     return _code(error) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 
 
-def translated(error: sqlite3.Error, path: Path) -> DeckinfraError:
+def needs_application(error: sqlite3.Error) -> bool:
+    """Whether ``error`` says that a function or collation is missing, which the application brings itself."""
+    return _code(error) == sqlite3.SQLITE_ERROR
+
+
+def is_of_the_disk(error: sqlite3.Error) -> bool:
+    """Whether ``error`` says that the disk is full, or does not do what it is told."""
+    return _code(error) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
+
+def translated(error: sqlite3.Error, path: Path, *, patience: float = BUSY_TIMEOUT) -> DeckinfraError:
     """Put SQLite's error in our words."""
     code = _code(error)
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return LockedError(
             f"the database {path} is kept busy by another process",
-            hint=f"Waited {BUSY_TIMEOUT:g} s. Nothing was changed; run it again when that is done.",
+            hint=f"Waited {patience:g} s. Nothing was changed; run it again when that is done.",
         )
     return DatabaseError(f"SQLite cannot use {path}: {error}", hint=_HINTS.get(code, ""))
 
@@ -49,25 +60,30 @@ def _code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def connect(path: Path, *, immutable: bool = False) -> sqlite3.Connection:
-    """Open an existing database, in autocommit mode.
+def connect(path: Path, *, immutable: bool = False, patience: float = BUSY_TIMEOUT) -> sqlite3.Connection:
+    """Open an existing database, in autocommit mode; ``patience`` is how many seconds it waits for others.
 
     With ``immutable`` nobody writes to the file, and SQLite makes no files beside it. Otherwise it is
     opened for writing where it can be, since only then SQLite can roll back what a dead writer left.
     """
     options = "mode=ro&immutable=1" if immutable else "mode=rw"
-    uri = f"file:{quote(str(path))}?{options}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None)
+    uri = f"file:{quote(os.fsencode(path))}?{options}"
+    return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
 
 
 @contextmanager
-def opened(path: Path, *, immutable: bool = False) -> Iterator[sqlite3.Connection]:
-    """Open an existing database as :func:`connect` does while the context is open; errors in it come out as ours."""
+def opened(
+    path: Path, *, immutable: bool = False, patience: float = BUSY_TIMEOUT, called: Path | None = None
+) -> Iterator[sqlite3.Connection]:
+    """Open an existing database as :func:`connect` does while the context is open.
+
+    SQLite's errors in it come out as ours, about ``called`` where that is not the file itself.
+    """
     try:
-        with closing(connect(path, immutable=immutable)) as connection:
+        with closing(connect(path, immutable=immutable, patience=patience)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise translated(error, path) from error
+        raise translated(error, called or path, patience=patience) from error
 
 
 def copy(
@@ -75,6 +91,7 @@ def copy(
     target: sqlite3.Connection,
     *,
     what: Path,
+    patience: float,
     pages: int = -1,
     on_first: Callable[[], None] | None = None,
 ) -> None:
@@ -84,16 +101,16 @@ def copy(
     when the first ``pages`` are copied and the target is locked; its error undoes everything. A busy
     database is a :class:`LockedError` that names ``what``; the API itself would wait for ever.
     """
-    deadline = time.monotonic() + BUSY_TIMEOUT
+    deadline = time.monotonic() + patience
     waiting = on_first
 
     def watch(status: int, remaining: int, total: int) -> None:
         nonlocal deadline, waiting
         if status in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             if time.monotonic() > deadline:
-                raise translated(_busy(), what)
+                raise translated(_busy(), what, patience=patience)
             return
-        deadline = time.monotonic() + BUSY_TIMEOUT
+        deadline = time.monotonic() + patience
         if waiting is not None:
             waiting()
             waiting = None

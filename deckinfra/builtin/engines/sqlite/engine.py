@@ -14,7 +14,7 @@ from deckinfra.system.locks import file_lock
 from deckinfra.system.processes import Owner
 
 from . import kept, swap
-from .connection import opened
+from .connection import BUSY_TIMEOUT, opened
 from .inspect import tables
 from .shadow import SqliteShadow
 from .snapshot import taken
@@ -22,18 +22,21 @@ from .workspace import Workspace, remove
 
 
 class SqliteEngine:
-    """Implements :class:`deckinfra.ports.Engine` for the file that ``url`` names with an absolute path."""
+    """Implements :class:`deckinfra.ports.Engine` for the file that ``url`` names with an absolute path.
+
+    ``patience`` is how many seconds it waits for others who keep the database busy.
+    """
 
     name = "sqlite"
 
-    def __init__(self, url: DatabaseURL) -> None:
+    def __init__(self, url: DatabaseURL, *, patience: float = BUSY_TIMEOUT) -> None:
         if url.database in {":memory:", ""} or url.database.startswith("file:"):
             raise DatabaseError(
                 f"'{url}' is not a file, so there is nothing to back up",
                 hint="Set DATABASE_URL to sqlite:///var/app.db.",
             )
         self.url = url
-        self._workspace = Workspace(Path(url.database))
+        self._workspace = Workspace(Path(url.database), patience)
 
     def state(self) -> DatabaseState:
         """Look at the file. One that does not exist is no error; one that is no database is."""
@@ -42,7 +45,7 @@ class SqliteEngine:
             return DatabaseState(False, 0, (), sqlite3.sqlite_version)
         if not live.is_file():
             raise DatabaseError(f"{live} is not a file", hint="Is DATABASE_URL right? 'invoke env.show' tells.")
-        with opened(live) as connection:
+        with opened(live, patience=self._workspace.patience) as connection:
             names = tuple(name for name in tables(connection) if name != VERSION_TABLE)
         return DatabaseState(True, live.stat().st_size, names, sqlite3.sqlite_version)
 
@@ -89,11 +92,11 @@ class SqliteEngine:
     def recover(self) -> Sequence[str]:
         """End a swap that died, and remove the scratch files of processes that did."""
         done = swap.recover(self._workspace)
-        for kind, who in (("snapshot", "backup"), ("shadow", "restore or drill")):
-            for path in self._workspace.abandoned(kind):
-                remove(path)
-                done.append(f"removed {path.name}, which a {who} that died left beside {self._workspace.live}")
+        left = [(name, "backup") for name in self._workspace.sweep("snapshot")]
+        left += [(name, "restore or drill") for name in self._workspace.sweep("shadow")]
+        left += [(name, "restore") for name in self._workspace.sweep_unfinished()]
         for path in kept.orphans(self._workspace):
             remove(path)
-            done.append(f"removed {path.name}, which a restore that died left beside {self._workspace.live}")
-        return done
+            left.append((path.name, "restore"))
+        live = self._workspace.live
+        return [*done, *(f"removed {name}, which a {who} that died left beside {live}" for name, who in left)]

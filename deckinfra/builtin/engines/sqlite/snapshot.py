@@ -13,7 +13,7 @@ from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError
 from deckinfra.ports import Chunk
 
-from .connection import copy, opened, translated
+from .connection import copy, is_of_the_disk, opened, translated
 from .inspect import file_facts, inconsistency, read_chunks, revisions, table_facts
 from .workspace import Workspace
 
@@ -52,17 +52,18 @@ def taken(workspace: Workspace) -> Iterator[SqliteSnapshot]:
             f"there is no database at {live}",
             hint="'invoke db.migrate' makes one; 'invoke db.restore' brings one back.",
         )
-    with opened(live) as source, workspace.scratch("snapshot") as path:
+    patience = workspace.patience
+    with opened(live, patience=patience) as source, workspace.scratch("snapshot") as path:
         (pages,) = source.execute("PRAGMA page_count").fetchone()
         (page_size,) = source.execute("PRAGMA page_size").fetchone()
         workspace.need(pages * page_size)
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as target:
                 target.execute("PRAGMA synchronous = OFF")
-                copy(source, target, what=live)
+                copy(source, target, what=live, patience=patience)
         except sqlite3.Error as error:
-            raise translated(error, path if "disk" in str(error) else live) from error
-        with opened(path, immutable=True) as still:
+            raise translated(error, path if is_of_the_disk(error) else live, patience=patience) from error
+        with opened(path, immutable=True, called=live) as still:
             problem = inconsistency(still, thorough=False)
             if problem is not None:
                 raise DatabaseError(

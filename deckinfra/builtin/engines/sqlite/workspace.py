@@ -23,14 +23,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deckinfra.errors import DatabaseError
-from deckinfra.system.files import write_atomic
+from deckinfra.system.files import TEMPORARY, write_atomic
 
 
 class Workspace:
-    """The folder beside the database ``live``."""
+    """The folder beside the database ``live``; ``patience`` is how many seconds to wait for others who use it."""
 
-    def __init__(self, live: Path) -> None:
+    def __init__(self, live: Path, patience: float) -> None:
         self.live = live.resolve()
+        self.patience = patience
         self.folder = self.live.with_name(f"{self.live.name}-deckinfra")
         self.lock = self.folder / "lock"
         self.journal = self.folder / "journal.json"
@@ -69,33 +70,51 @@ class Workspace:
     def scratch(self, kind: str) -> Iterator[Path]:
         """Make an empty file ``KIND-….db`` while the context is open; if it was moved away, so be it.
 
-        It is locked meanwhile, so that :meth:`abandoned` can tell it from what a dead process left.
+        It is locked meanwhile, so that :meth:`sweep` can tell it from what a dead process left.
         """
         self.make()
-        path = self.folder / f"{kind}-{secrets.token_hex(4)}.db"
+        path, descriptor = self._claimed(kind)
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise self.failed(error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield path
         finally:
             remove(path)
             os.close(descriptor)
 
-    def abandoned(self, kind: str) -> Iterator[Path]:
-        """Give the scratch files of a kind that no process works on any more."""
+    def sweep(self, kind: str) -> list[str]:
+        """Remove the scratch files of a kind that no process works on any more, and give their names."""
+        removed = []
         for path in self.folder.glob(f"{kind}-*.db"):
             with suppress(FileNotFoundError):
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    # Under the lock, so that who makes such a file and locks it can tell that it is gone.
+                    remove(path)
+                    removed.append(path.name)
                 except BlockingIOError:
                     continue
                 finally:
                     os.close(descriptor)
-                yield path
+        return removed
+
+    def sweep_unfinished(self) -> list[str]:
+        """Remove the documents that were not written to their end; only who holds the lock writes any."""
+        found = list(self.folder.glob(f"{TEMPORARY}*"))
+        for path in found:
+            path.unlink()
+        return [path.name for path in found]
+
+    def _claimed(self, kind: str) -> tuple[Path, int]:
+        while True:
+            path = self.folder / f"{kind}-{secrets.token_hex(4)}.db"
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                raise self.failed(error) from error
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return path, descriptor
+            os.close(descriptor)  # somebody took it for a dead one's between the two calls
 
 
 SIDECARS = ("-journal", "-wal", "-shm")
@@ -111,3 +130,10 @@ def remove(path: Path) -> None:
     """Delete a database file that is ours, with what SQLite keeps beside it."""
     for name in (*sidecars(path), path):
         name.unlink(missing_ok=True)
+
+
+def move_sidecars(old: Path, new: Path) -> None:
+    """Move what SQLite keeps beside ``old`` beside ``new``, where there is any."""
+    for source, target in zip(sidecars(old), sidecars(new), strict=True):
+        with suppress(FileNotFoundError):
+            source.rename(target)
