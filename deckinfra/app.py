@@ -92,11 +92,13 @@ class App:
 
     @cached_property
     def settings(self) -> Settings:
-        """The validated settings; a :class:`ConfigurationError` names everything that is wrong with them."""
+        """The settings; a :class:`ConfigurationError` if those that the library itself uses are not valid."""
+        from deckinfra.settings.groups import BackupSettings, DatabaseSettings, ProjectSettings
         from deckinfra.settings.load import load_settings
 
         self._kind()
-        return load_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+        groups, needed = self.plugins.settings_groups(), (ProjectSettings, DatabaseSettings, BackupSettings)
+        return load_settings(self.root, self.environment_name, groups, self.environ, needed)
 
     @cached_property
     def environment(self) -> Environment:

@@ -6,7 +6,7 @@ validation, ``.env.example``, ``docs/configuration.md`` and the list of what mus
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from deckinfra.core.secret import Secret
+from deckinfra.errors import ConfigurationError
 
 _Group = TypeVar("_Group", bound="SettingsGroup")
 
@@ -81,16 +82,43 @@ class Value:
     secret: bool
 
 
-class Settings:
-    """The validated settings of one environment: a value of each group, and where every value came from."""
+def unusable(environment: str, problems: Sequence[Problem]) -> ConfigurationError:
+    """Make the error for settings that cannot be worked with: it names every problem."""
+    count = f"{len(problems)} problems: " if len(problems) > 1 else ""
+    listed = "; ".join(f"{problem.name} {problem.message}" for problem in problems)
+    return ConfigurationError(
+        f"the settings of '{environment}' are not usable: {count}{listed}",
+        hint=f"Nothing was done. 'invoke env.check -e {environment}' says how to mend each.",
+    )
 
-    def __init__(self, stage: Stage, groups: Mapping[type[SettingsGroup], SettingsGroup], values: Iterable[Value]):
+
+class Settings:
+    """The validated settings of one environment: a value of each usable group, and where every value came from.
+
+    ``problems`` are those of the groups that are not usable.
+    """
+
+    def __init__(
+        self,
+        stage: Stage,
+        groups: Mapping[type[SettingsGroup], SettingsGroup],
+        values: Iterable[Value],
+        environment: str = "",
+        problems: Mapping[type[SettingsGroup], Sequence[Problem]] | None = None,
+    ) -> None:
+        self._environment = environment
+        self._problems = problems or {}
         self.stage = stage
         self._groups = dict(groups)
         self.values: Mapping[str, Value] = {value.name: value for value in values}
 
     def group(self, kind: type[_Group]) -> _Group:
-        """Give the values of one group. A group that no plugin registered is a KeyError: a programming error."""
+        """Give the values of one group; a :class:`ConfigurationError` says why they are not usable.
+
+        A group that no plugin registered is a KeyError: a programming error.
+        """
+        if self._problems.get(kind):
+            raise unusable(self._environment, self._problems[kind])
         found = self._groups[kind]
         assert isinstance(found, kind)
         return found

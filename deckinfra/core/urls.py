@@ -10,6 +10,9 @@ from urllib.parse import quote, unquote, urlsplit
 from deckinfra.core.secret import REDACTED, Secret
 from deckinfra.errors import ConfigurationError
 
+# A password that was not percent-encoded may hold a slash or an @: it reaches to the last @. Digits up
+# to a slash are a port, with an @ somewhere behind it.
+_PASSWORD: Final = re.compile(r"(://[^/@:\s]*):(?!\d{1,5}/)([^\s]+)@")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(.*)\Z", re.DOTALL)
 
 
@@ -29,12 +32,12 @@ class StoreURL:
         match = _SCHEME.match(text)
         if match is None or not match[2]:
             raise ConfigurationError(
-                f"'{_without_password(text)}' is not a store URL",
+                f"'{without_url_passwords(text)}' is not a store URL",
                 hint="Write SCHEME:LOCATION, as in file:backups/local.",
             )
-        if _without_password(text) != text:
+        if url_password(text) is not None:
             raise ConfigurationError(
-                f"the store URL '{_without_password(text)}' has a password in it",
+                f"the store URL '{without_url_passwords(text)}' has a password in it",
                 hint="Leave the password out of the URL: a URL is shown and logged.",
             )
         return cls(match[1], match[2])
@@ -67,7 +70,7 @@ class DatabaseURL:
         match = _SCHEME.match(text)
         if match is None or not match[2].startswith("//"):
             raise ConfigurationError(
-                f"'{_without_password(text)}' is not a database URL",
+                f"'{without_url_passwords(text)}' is not a database URL",
                 hint="Write sqlite:///var/app.db or mysql+pymysql://user@host:3306/name.",
             )
         dialect, _, driver = match[1].partition("+")
@@ -85,12 +88,12 @@ class DatabaseURL:
         except ValueError:
             # Its message may quote a password that has a slash in it: what comes before one is taken for the port.
             raise ConfigurationError(
-                f"'{_without_password(text)}' is not a database URL",
+                f"'{without_url_passwords(text)}' is not a database URL",
                 hint="Write mysql+pymysql://user@host:3306/name, and %2F for a slash in a password.",
             ) from None
         if not parts.hostname or len(parts.path) < 2:
             raise ConfigurationError(
-                f"'{_without_password(text)}' lacks a host or the name of a database",
+                f"'{without_url_passwords(text)}' lacks a host or the name of a database",
                 hint="Write mysql+pymysql://user@host:3306/name.",
             )
         return cls(
@@ -123,9 +126,12 @@ class DatabaseURL:
         return f"{scheme}://{user}{host}{port}/{quote(self.database, safe='')}{query}"
 
 
-def _without_password(text: str) -> str:
-    """Give a URL-like text with whatever stands between ``user:`` and ``@host`` replaced.
+def url_password(text: str) -> str | None:
+    """Give the password in a URL, decoded, or None if there is none (or no URL)."""
+    match = _PASSWORD.search(text)
+    return unquote(match[2]) if match else None
 
-    A password may hold a slash or an ``@`` that should have been encoded; a port and a path may not be taken for one.
-    """
-    return re.sub(r"(://[^/@:\[]*):(?!\d*/).*@", rf"\1:{REDACTED}@", text, flags=re.DOTALL)
+
+def without_url_passwords(text: str) -> str:
+    """Give ``text`` with the password of each URL in it replaced."""
+    return _PASSWORD.sub(rf"\1:{REDACTED}@", text)

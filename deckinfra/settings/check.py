@@ -9,11 +9,12 @@ from typing import Final
 
 from deckinfra.core.names import closest
 from deckinfra.core.settings import Problem, SettingsGroup
+from deckinfra.core.urls import url_password
 from deckinfra.settings.committed import Repository, secrets_in
 from deckinfra.settings.envfile import Entry, EnvFile, read_env_file
 from deckinfra.settings.load import Evaluation, evaluate, secret_texts
 from deckinfra.settings.sources import ENVIRON, SECRETS, file_variable, secrets_folder
-from deckinfra.settings.strength import names_secret, url_password, weakness
+from deckinfra.settings.strength import names_secret, weakness
 
 _PUBLIC_PREFIX: Final = "VITE_"
 _OUTSIDE_FILES: Final = ("DECKINFRA_DISABLE_PLUGINS", "DECKINFRA_LOAD_PLUGINS", "DECKINFRA_PROGRESS")

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from deckinfra.core.settings import Problem
+from deckinfra.core.urls import url_password
 from deckinfra.settings.envfile import EnvFile
 from deckinfra.settings.schema import Variable
-from deckinfra.settings.strength import is_placeholder, names_secret, url_password
+from deckinfra.settings.strength import is_placeholder, names_secret
 
 _BY_DESIGN: Final = frozenset({".env.example", ".env.local", ".env.docker", ".env.test"})
 """What is committed where no git can be asked."""

@@ -12,9 +12,9 @@ from pydantic_core import PydanticCustomError
 from deckinfra.core.retention import Policy
 from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Problem, SettingsGroup, Stage, setting
-from deckinfra.core.urls import DatabaseURL, StoreURL
+from deckinfra.core.urls import DatabaseURL, StoreURL, url_password
 from deckinfra.errors import ConfigurationError
-from deckinfra.settings.strength import new_secret, url_password
+from deckinfra.settings.strength import new_secret
 
 _URL = TypeVar("_URL", DatabaseURL, StoreURL)
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE)

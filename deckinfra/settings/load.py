@@ -9,12 +9,11 @@ from typing import Final
 
 from deckinfra.core.names import is_name, unknown_name
 from deckinfra.core.secret import Secret, redact
-from deckinfra.core.settings import Problem, Settings, SettingsGroup, Stage, Value
-from deckinfra.errors import ConfigurationError
+from deckinfra.core.settings import Problem, Settings, SettingsGroup, Stage, Value, unusable
+from deckinfra.core.urls import url_password, without_url_passwords
 from deckinfra.settings.committed import Repository, secrets_in
-from deckinfra.settings.schema import Variable, text_of, variables
+from deckinfra.settings.schema import Variable, text_of, title, variables
 from deckinfra.settings.sources import Raw, Sources, read_sources
-from deckinfra.settings.strength import url_password, without_url_passwords
 from deckinfra.settings.validate import validate
 
 DEFAULT: Final = "default"
@@ -36,9 +35,11 @@ class Evaluation:
     problems: tuple[Problem, ...]
 
     def values(self) -> Iterator[Value]:
-        """Give the effective value of each variable. Only where there are no problems, every group is there to ask."""
+        """Give the effective value of each variable; of a group that is not usable, the value as it was given."""
         for variable in self.variables:
-            text = text_of(getattr(self.groups[variable.group], variable.field))
+            group, raw = self.groups.get(variable.group), self.sources.values.get(variable.name)
+            given = raw.text if raw else variable.default
+            text = given if group is None else text_of(getattr(group, variable.field))
             yield Value(variable.name, text, self._source(variable, text), _is_secret(variable, text))
 
     def _source(self, variable: Variable, text: str | None) -> str:
@@ -83,17 +84,28 @@ def environment_kind(
     return name if name in kinds else "local"
 
 
-def load_settings(root: Path, name: str, groups: Sequence[type[SettingsGroup]], environ: Mapping[str, str]) -> Settings:
-    """Give the settings of the environment ``name``; a :class:`ConfigurationError` names all that is wrong."""
+def load_settings(
+    root: Path,
+    name: str,
+    groups: Sequence[type[SettingsGroup]],
+    environ: Mapping[str, str],
+    needed: Collection[type[SettingsGroup]] | None = None,
+) -> Settings:
+    """Give the settings of the environment ``name``; a :class:`ConfigurationError` names all that is wrong.
+
+    With ``needed``, only what is wrong with those groups, or cannot be told to belong to any, stops the
+    run: a wrong CORS origin must not stand between a person and a restore. Another group's problems are raised
+    when it is asked for.
+    """
     found = evaluate(root, name, groups, environ)
-    if found.problems:
-        count = f"{len(found.problems)} problems: " if len(found.problems) > 1 else ""
-        listed = "; ".join(f"{problem.name} {problem.message}" for problem in found.problems)
-        raise ConfigurationError(
-            f"the settings of '{name}' are not usable: {count}{listed}",
-            hint=f"Nothing was done. 'invoke env.check -e {name}' says how to mend each.",
-        )
-    return Settings(found.stage, found.groups, found.values())
+    owners = {variable.name: variable.group for variable in found.variables} | {title(group): group for group in groups}
+    spared: dict[type[SettingsGroup], list[Problem]] = {}
+    for problem in found.problems:
+        group = owners.get(problem.name)
+        if group is None or needed is None or group in needed:
+            raise unusable(name, found.problems)
+        spared.setdefault(group, []).append(problem)
+    return Settings(found.stage, found.groups, found.values(), name, spared)
 
 
 def evaluate(root: Path, name: str, groups: Sequence[type[SettingsGroup]], environ: Mapping[str, str]) -> Evaluation:

@@ -6,9 +6,6 @@ import re
 import secrets
 import string
 from typing import Final
-from urllib.parse import unquote
-
-from deckinfra.core.secret import REDACTED
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 _SHORTEST: Final = 12
@@ -25,10 +22,6 @@ _STAND_IN: Final = re.compile(
 )
 _SECRET_NAME: Final = re.compile(r"SECRET|PASSW|TOKEN|PRIVATE|CREDENTIAL|KEY(?=_|\Z)", re.IGNORECASE)
 _PUBLIC_NAME: Final = re.compile(r"PUBLIC|PUBLISHABLE", re.IGNORECASE)
-
-# A password that was not percent-encoded may hold a slash or an @: it reaches to the last @. Digits up
-# to a slash are a port, with an @ somewhere behind it.
-_URL_PASSWORD: Final = re.compile(r"(://[^/@:\s]*):(?!\d{1,5}/)([^\s]+)@")
 
 
 def new_secret(length: int = 48) -> str:
@@ -55,14 +48,3 @@ def weakness(text: str) -> str | None:
 def names_secret(name: str) -> bool:
     """Whether a variable of this name probably holds a secret."""
     return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
-
-
-def url_password(text: str) -> str | None:
-    """Give the password in a URL, decoded, or None if there is none (or no URL)."""
-    match = _URL_PASSWORD.search(text)
-    return unquote(match[2]) if match else None
-
-
-def without_url_passwords(text: str) -> str:
-    """Give ``text`` with the password of each URL in it replaced."""
-    return _URL_PASSWORD.sub(rf"\1:{REDACTED}@", text)

@@ -191,3 +191,26 @@ def test_an_unknown_environment_is_refused(root: Path, name: str) -> None:
 def test_the_standard_groups_are_those_of_the_plugin() -> None:
     assert list(GROUPS) == [ProjectSettings, DatabaseSettings, BackupSettings, ApplicationSettings]
     assert set(STRONG) <= set(string.ascii_letters + string.digits)
+
+
+def test_what_is_wrong_with_a_group_that_is_not_needed_waits_until_it_is_asked_for(root: Path) -> None:
+    write(root / ".env", "APP_DEBUG=true\nAPP_PORT=9000\n")
+    needed = (ProjectSettings, DatabaseSettings, BackupSettings)
+    found = load_settings(root, "production", GROUPS, environ(), needed)
+    assert found.group(DatabaseSettings).url().database == "var/app.db"
+    assert Value("APP_PORT", "9000", ".env line 2", False) == found.values["APP_PORT"]
+    assert Value("APP_SECRET_KEY", None, "default", True) == found.values["APP_SECRET_KEY"]
+    with pytest.raises(ConfigurationError, match="the settings of 'production' are not usable: APP_SECRET_KEY"):
+        found.group(ApplicationSettings)
+
+
+def test_what_is_wrong_with_a_needed_group_stops_the_run_and_names_everything(root: Path) -> None:
+    write(root / ".env", "BACKUP_THREADS=0\n")
+    with pytest.raises(ConfigurationError, match=r"2 problems: BACKUP_THREADS.*; APP_SECRET_KEY is not set"):
+        load_settings(root, "production", GROUPS, environ(), (BackupSettings,))
+
+
+def test_what_belongs_to_no_group_stops_the_run(project: Path) -> None:
+    write(project / ".env.local", "nonsense\n")
+    with pytest.raises(ConfigurationError, match=r"\.env\.local line 1 is not NAME=VALUE"):
+        load_settings(project, "local", GROUPS, environ(), ())

@@ -4,13 +4,12 @@ import string
 
 import pytest
 
+from deckinfra.core.urls import url_password, without_url_passwords
 from deckinfra.settings.strength import (
     is_placeholder,
     names_secret,
     new_secret,
-    url_password,
     weakness,
-    without_url_passwords,
 )
 
 
