@@ -12,7 +12,7 @@ from deckinfra.errors import ConfigurationError
 
 # A password that was not percent-encoded may hold a slash or an @: it reaches to the last @. Digits up
 # to a slash are a port, with an @ somewhere behind it.
-_PASSWORD: Final = re.compile(r"(://[^/@:\s]*):(?!\d{1,5}/)([^\s]+)@")
+_PASSWORD: Final = re.compile(r"(:(?://)?[^/@:\[ \t]*):(?!\d{1,5}/)([^ \t]+)@")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(.*)\Z", re.DOTALL)
 
 
