@@ -128,6 +128,8 @@ class StoreContract:
         with pytest.raises(BlobNotFoundError):
             store.get("a/b")
         assert store.stat("a/b") is None
+        store.delete("a/b")
+        assert store.get("a/b/c") == b"x"
 
     def test_stat_tells_name_size_and_time(self, store: Store) -> None:
         store.put("a/b", b"12345")

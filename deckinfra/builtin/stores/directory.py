@@ -63,12 +63,19 @@ class DirectoryStore:
                 descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise self._absent(name, error) from None
-            with open(descriptor, "rb") as file:  # noqa: PTH123 - pathlib opens no descriptors
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise self._linked(name) from None
+                raise
+            try:
                 info = os.fstat(descriptor)
                 if not self._is_blob(info, name):
                     raise self._absent(name)
                 self._check_size(name, info.st_size)
-                return file.read()
+                with open(descriptor, "rb", closefd=False) as file:  # noqa: PTH123 - pathlib opens no descriptors
+                    return file.read()
+            finally:
+                os.close(descriptor)
 
     def stat(self, name: str) -> BlobInfo | None:
         """Tell of one blob, or None if there is none."""
@@ -100,7 +107,7 @@ class DirectoryStore:
         with self._blob("delete", name) as path:
             try:
                 path.unlink()
-            except (FileNotFoundError, NotADirectoryError) as error:
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 self._absent(name, error)
                 return
             sync_directory(path.parent)
