@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DeckinfraError, LockedError, MigrationError
 from deckinfra.migrations.environment import CONNECTION, VERIFY
-from deckinfra.migrations.faults import database_error, is_busy, reason
+from deckinfra.migrations.faults import database_error, is_busy, is_outside, reason
 from deckinfra.migrations.revisions import Revisions, identity
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class Execution:
         self._orphans: Counter[tuple[str, str]] = Counter()
 
     def run(self) -> None:
-        """Apply all of them; a :class:`MigrationError` or :class:`LockedError` names the one that failed."""
+        """Apply all of them; a :class:`MigrationError` names the one that failed.
+
+        :class:`DatabaseError` or :class:`LockedError` if the fault was not in the revision but around the database.
+        """
         try:
             run_environment(self._revisions, self._connection, self._each, self._verify)
         except DeckinfraError:
@@ -86,6 +89,8 @@ class Execution:
                 f"{self._revisions.folder / 'env.py'} failed: {reason(error, self._url)}",
                 hint="No revision was run. That file calls run() of deckinfra.migrations.environment.",
             )
+        if self._url.dialect == "sqlite" and is_outside(error):
+            return database_error(error, self._url)
         hint = (_ROLLED_BACK if self._url.dialect == "sqlite" else _HALF_DONE).format(at=self._where())
         what = f"revision {identity(self._running)} failed on {self._url}: {reason(error, self._url)}"
         return LockedError(what, hint=hint) if is_busy(error) else MigrationError(what, hint=hint)

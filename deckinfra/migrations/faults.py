@@ -68,7 +68,7 @@ def database_error(error: Exception, url: DatabaseURL) -> DeckinfraError:
     code, text = _code(error), reason(error, url)
     if is_busy(error):
         return LockedError(f"the database {url} is in use by somebody else: {text}", hint=_LOCK_HINT)
-    known = (_SQLITE if url.dialect == "sqlite" else _MYSQL).get(code)
+    known = _known(error).get(code)
     if known is None:
         return DatabaseError(
             f"the database {url} refused: {text}",
@@ -80,6 +80,11 @@ def database_error(error: Exception, url: DatabaseURL) -> DeckinfraError:
 def is_busy(error: Exception) -> bool:
     """Whether a database's error says that it waited for another's lock in vain."""
     return _code(error) in (_SQLITE_BUSY if isinstance(_cause(error), sqlite3.Error) else _MYSQL_BUSY)
+
+
+def is_outside(error: Exception) -> bool:
+    """Whether an error comes from around a database (a lock, the disk, the network), not from what was asked of it."""
+    return is_busy(error) or _code(error) in _known(error)
 
 
 def reason(error: BaseException, url: DatabaseURL) -> str:
@@ -102,6 +107,10 @@ def _cause(error: BaseException) -> BaseException:
     from sqlalchemy.exc import StatementError
 
     return error.orig if isinstance(error, StatementError) and error.orig is not None else error
+
+
+def _known(error: Exception) -> dict[int, _Fault]:
+    return _SQLITE if isinstance(_cause(error), sqlite3.Error) else _MYSQL
 
 
 def _code(error: Exception) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.names import unknown_name
-from deckinfra.errors import DeckinfraError, MigrationError, UsageError
+from deckinfra.errors import MigrationError, UsageError
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import RevisionStep
@@ -153,8 +153,6 @@ def _broken_graph(folder: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             yield
-    except DeckinfraError:
-        raise
     except Exception as error:
         frames = [
             frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent.parent == folder

@@ -12,7 +12,7 @@ from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, DeckinfraError, MigrationError
 from deckinfra.migrations.connection import LOOK, MIGRATE, PLANT, connect, exists
 from deckinfra.migrations.execution import Execution
-from deckinfra.migrations.faults import is_busy, reason
+from deckinfra.migrations.faults import is_outside, reason
 from deckinfra.migrations.revisions import Revisions, identity
 from deckinfra.ports import VERSION_TABLE, Seed
 
@@ -129,8 +129,8 @@ class Migrator:
         except DeckinfraError:
             raise
         except Exception as error:
-            if is_busy(error):
-                raise
+            if is_outside(error):
+                raise  # connect() has the words for it
             raise DatabaseError(
                 f"the seed '{seed.name}' failed: {reason(error, self.url)}",
                 hint="Nothing of it was kept. Are all revisions applied? See `invoke db.status`.",

@@ -5,7 +5,14 @@ import pytest
 
 from deckinfra.core.migration import MigrationStatus, RevisionEntry
 from deckinfra.core.urls import DatabaseURL
-from deckinfra.errors import ConfigurationError, DatabaseError, LockedError, MigrationError, UnknownNameError, UsageError
+from deckinfra.errors import (
+    ConfigurationError,
+    DatabaseError,
+    LockedError,
+    MigrationError,
+    UnknownNameError,
+    UsageError,
+)
 from deckinfra.migrations import Migrator
 from deckinfra.ports import Seed
 from tests.migrations.support import create, opened, query, tables, three, write_folder, write_revision
@@ -23,7 +30,7 @@ def test_an_upgrade_makes_the_folder_and_the_file_and_applies_everything(
 ) -> None:
     migrator = three(tmp_path, sqlite_url)
     result = migrator.upgrade()
-    assert ("up", (), ("0003",), ALL) == (result.direction, result.before, result.after, result.revisions)
+    assert (result.direction, result.before, result.after, result.revisions) == ("up", (), ("0003",), ALL)
     assert result.seconds > 0
     assert {"first", "second", "third"} == tables(sqlite_url)
     assert migrator.status() == MigrationStatus("up to date", ("0003",), ("0003",), ())
@@ -57,7 +64,7 @@ def test_a_database_that_the_code_is_older_than_is_ahead_and_is_left_alone(
     (migrator.folder / "versions" / "0003_test.py").unlink()
     assert migrator.status() == MigrationStatus("ahead", ("0003",), ("0002",), ("0001", "0002"))
     for call in (migrator.upgrade, migrator.downgrade, migrator.pending):
-        with pytest.raises(MigrationError, match="at revision 0003, which .* does not have"):
+        with pytest.raises(MigrationError, match=r"at revision 0003, which .* does not have"):
             call()
     assert {"first", "second", "third"} == tables(sqlite_url)
 
@@ -187,7 +194,7 @@ def test_seeds_are_planted_in_order_and_counted(tmp_path: Path, sqlite_url: Data
     migrator.upgrade()
     seeds = (Seed("one", insert("first", 1, 2)), Seed("two", insert("second", 3)))
     assert migrator.seed(seeds) == {"one": 2, "two": 1}
-    assert [(1,), (2,)] == query(sqlite_url, "SELECT id FROM first")
+    assert query(sqlite_url, "SELECT id FROM first") == [(1,), (2,)]
 
 
 def test_no_seeds_are_no_rows(tmp_path: Path, sqlite_url: DatabaseURL) -> None:
@@ -201,7 +208,7 @@ def test_a_seed_that_fails_leaves_nothing_and_the_ones_before_it_stay(tmp_path: 
         migrator.seed((Seed("good", insert("first", 1)), Seed("bad", insert("second", 5, 5))))
     assert caught.value.message == "the seed 'bad' failed: UNIQUE constraint failed: second.id"
     assert "Nothing of it was kept" in caught.value.hint
-    assert ([(1,)], []) == (query(sqlite_url, "SELECT id FROM first"), query(sqlite_url, "SELECT id FROM second"))
+    assert (query(sqlite_url, "SELECT id FROM first"), query(sqlite_url, "SELECT id FROM second")) == ([(1,)], [])
 
 
 def test_a_seed_without_its_tables_says_where_to_look(tmp_path: Path, sqlite_url: DatabaseURL) -> None:

@@ -26,7 +26,7 @@ from deckinfra.core.urls import DatabaseURL
 
 IMAGES = {"mysql": "mysql:9.7", "mariadb": "mariadb:11.8"}
 USER = "deck"
-PASSWORD = "it's a \\ \"test\" @ 100 %"
+PASSWORD = 'it\'s a \\ "test" @ 100 %'
 START_LIMIT = 120.0
 
 
@@ -40,9 +40,7 @@ class Server:
 
     def url(self, database: str) -> DatabaseURL:
         """Give the URL of a database on it, for the application's user."""
-        return DatabaseURL(
-            self.dialect, "", USER, "127.0.0.1", self.port, database, "", Secret(PASSWORD)
-        )
+        return DatabaseURL(self.dialect, "", USER, "127.0.0.1", self.port, database, "", Secret(PASSWORD))
 
     def as_root(self, statement: str, *parameters: object) -> None:
         """Run one statement as root."""
@@ -63,7 +61,8 @@ class Server:
 
 def rows(url: DatabaseURL, statement: str) -> list[tuple[Any, ...]]:
     """Run one statement on a server's database with the bare driver, and give its rows."""
-    assert url.password is not None and url.port is not None
+    assert url.password is not None
+    assert url.port is not None
     connection = _connect(url.port, url.username, url.password.reveal(), url.database)
     with closing(connection), connection.cursor() as cursor:
         cursor.execute(statement)
@@ -127,12 +126,13 @@ def _await(server: Server, container: str) -> None:
     while True:
         try:
             rows(server.url("first"), "SELECT 1")
-            return
         except pymysql.err.Error as error:
             if time.monotonic() > deadline:
                 log = _docker("logs", "--tail", "20", container)
                 pytest.fail(f"{server.dialect} was not ready within {START_LIMIT:g} s: {error}\n{log.stderr}")
-        time.sleep(0.25)
+            time.sleep(0.25)
+        else:
+            return
 
 
 @pytest.fixture(scope="session")
