@@ -1,0 +1,32 @@
+"""A server that cannot be had skips its tests, unless it is required: then they fail."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def outcome(tmp_path: Path, **environ: str) -> str:
+    """Run one test that needs MySQL where no docker command is found, and give pytest's last lines."""
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ("tests.support.servers",)\n')
+    (tmp_path / "test_it.py").write_text("def test_it(mysql_server):\n    pass\n")
+    values = os.environ | {"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)} | environ
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, env=values, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    return done.stdout
+
+
+@pytest.mark.parametrize("required", ["", "mariadb"])
+def test_without_docker_a_test_is_skipped_and_says_what_brings_it(tmp_path: Path, required: str) -> None:
+    text = outcome(tmp_path, DECKINFRA_REQUIRE=required)
+    assert "1 skipped" in text
+    assert "no Docker engine answers. tests/rig/up.sh brings it" in text
+
+
+@pytest.mark.parametrize("required", ["mysql", "mariadb,mysql", "mariadb, mysql"])
+def test_where_it_is_required_that_is_a_failure(tmp_path: Path, required: str) -> None:
+    assert "1 error" in outcome(tmp_path, DECKINFRA_REQUIRE=required)
