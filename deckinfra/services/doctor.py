@@ -97,6 +97,17 @@ def sqlite_version(found: Sequence[int]) -> Wrong:
     return f"SQLite is {_dotted(found)}", f"Use a Python with SQLite {_dotted(MINIMUM_SQLITE)} or later."
 
 
+def room(free: int, database: int) -> Wrong:
+    """Look at the free bytes of the disk, for a database of that many."""
+    needed = database + SPARE_BYTES
+    if free >= needed:
+        return None
+    return (
+        f"{free // 2**20:,} MiB are free here, and a restore may need {needed // 2**20:,} MiB",
+        "Make room; 'invoke db.prune --dry-run' says what old backups take.",
+    )
+
+
 def _dotted(version: Sequence[int]) -> str:
     return ".".join(str(number) for number in version)
 
@@ -174,14 +185,7 @@ class _Look:
         return None
 
     def disk(self) -> Wrong:
-        needed = self.project.engine.state().size + SPARE_BYTES
-        free = shutil.disk_usage(self.project.root).free
-        if free >= needed:
-            return None
-        return (
-            f"{free // 2**20:,} MiB are free here, and a restore may need {needed // 2**20:,} MiB",
-            "Make room; 'invoke db.prune --dry-run' says what old backups take.",
-        )
+        return room(shutil.disk_usage(self.project.root).free, self.project.engine.state().size)
 
 
 def _is_ignored(root: Path, name: str) -> bool:

@@ -1,0 +1,1 @@
+"""Tests of the scripts, run as the programs that they are."""
