@@ -173,20 +173,19 @@ class PluginManager:
         if plugin.loaded is None:
             raise PluginError(f"{plugin.candidate.location} is None")
         self._pluggy.register(plugin.loaded, plugin.name)
-        callers = self._pluggy.get_hookcallers(plugin.loaded) or []
+        callers = {caller.name: caller for caller in self._pluggy.get_hookcallers(plugin.loaded) or ()}
         specified = {name for name, caller in vars(self._pluggy.hook).items() if caller.has_spec()}
-        names = {caller.name for caller in callers}
-        for name in sorted(names - specified):
-            meant = closest(name, specified)
-            raise PluginError(f"{name} is not a hook" + (f"; did you mean {meant}?" if meant else ""))
-        for name in sorted(specified - names):
+        for name, caller in callers.items():
+            mine = next(each for each in caller.get_hookimpls() if each.plugin is plugin.loaded)
+            if name not in specified and not mine.optionalhook:
+                meant = closest(name, specified)
+                raise PluginError(f"{name} is not a hook" + (f"; did you mean {meant}?" if meant else ""))
+            if mine.wrapper or mine.hookwrapper:
+                raise PluginError(f"{name} is a wrapper, and hooks are not wrapped here")
+        for name in sorted(specified - callers.keys()):
             if callable(getattr(plugin.loaded, name, None)):
                 raise PluginError(f"{name} is not marked with @hookimpl")
-        for caller in callers:
-            for implementation in caller.get_hookimpls():
-                if implementation.plugin is plugin.loaded and (implementation.wrapper or implementation.hookwrapper):
-                    raise PluginError(f"{caller.name} is a wrapper, and hooks are not wrapped here")
-        return tuple(sorted(names))
+        return tuple(sorted(callers))
 
     def _fail(self, plugin: _Plugin, reason: str, error: BaseException) -> None:
         plugin.fail(reason, error)

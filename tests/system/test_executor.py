@@ -49,7 +49,9 @@ def test_a_command_runs_in_the_folder_unless_it_says_otherwise(executor: LocalEx
 
 
 def test_a_command_has_no_terminal_and_its_own_group(executor: LocalExecutor) -> None:
-    done = executor.run(Command((sys.executable, "-c", "import os; print(os.getpid() == os.getpgrp() == os.getsid(0))"), 60))
+    done = executor.run(
+        Command((sys.executable, "-c", "import os; print(os.getpid() == os.getpgrp() == os.getsid(0))"), 60)
+    )
     assert done.stdout == b"True\n"
 
 
@@ -123,9 +125,9 @@ def test_an_error_in_the_input_of_a_command_that_closed_its_output_is_raised(exe
     go = threading.Event()
 
     def pieces() -> Iterator[bytes]:
-        go.wait(0.5)
+        if go.wait(0.5):
+            yield b""
         raise LookupError
-        yield b""
 
     with pytest.raises(LookupError):
         executor.run(shell("exec >&- 2>&-; sleep 1"), stdin=pieces())
