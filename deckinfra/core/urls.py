@@ -12,7 +12,8 @@ from deckinfra.errors import ConfigurationError
 
 # A password that was not percent-encoded may hold a slash or an @: it reaches to the last @. Digits up
 # to a slash are a port, with an @ somewhere behind it.
-_PASSWORD: Final = re.compile(r"(:(?://)?[^/@:\[ \t]*):(?!\d{1,5}/)([^ \t]+)@")
+_PASSWORD: Final = re.compile(r"(://[^/@:\[ \t]*):(?!\d{1,5}/)([^ \t]+)@")
+_NO_SLASHES: Final = re.compile(r"\A([a-z+]+:[^/@:\[ \t]*):([^ \t]+)@")
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(.*)\Z", re.DOTALL)
 
 
@@ -133,5 +134,5 @@ def url_password(text: str) -> str | None:
 
 
 def without_url_passwords(text: str) -> str:
-    """Give ``text`` with the password of each URL in it replaced."""
-    return _PASSWORD.sub(rf"\1:{REDACTED}@", text)
+    """Give ``text`` with the password of each URL in it replaced, or of one that lacks its slashes."""
+    return _NO_SLASHES.sub(rf"\1:{REDACTED}@", _PASSWORD.sub(rf"\1:{REDACTED}@", text))
