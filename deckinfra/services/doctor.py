@@ -148,7 +148,7 @@ class _Look:
             return None
         name = self.project.environment_name
         first = f"{problems[0].name} {problems[0].message}"
-        return f"{len(problems)} problems, the first: {first}", f"Run 'invoke env.check -e {name}' for all of them."
+        return f"problems: {len(problems)}, the first: {first}", f"Run 'invoke env.check -e {name}' for all of them."
 
     def database(self) -> Wrong:
         if self.project.engine.state().exists:
@@ -161,7 +161,8 @@ class _Look:
             return None
         if status.state == "ahead":
             return "the database is ahead of this code", "Update the code, or restore a backup of its revision."
-        return f"the database is {status.state}: {len(status.pending)} revisions wait", "Run 'invoke db.migrate'."
+        waiting = ", ".join(status.pending)
+        return f"the database is {status.state}; to apply: {waiting}", "Run 'invoke db.migrate'."
 
     def backups(self) -> Wrong:
         if not self.listed:

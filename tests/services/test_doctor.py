@@ -98,7 +98,7 @@ def test_a_disk_needs_room_for_a_second_database() -> None:
 def test_unusable_settings_are_told_once_and_what_needs_them_is_left(project: Project) -> None:
     project.write(".env.local", "DATABASE_URL=nonsense\n")
     wrong = _wrong(_open(project))
-    assert "1 problems, the first: DATABASE_URL" in wrong["settings"].message
+    assert "problems: 1, the first: DATABASE_URL" in wrong["settings"].message
     assert wrong["database"] == Finding("database", ok=False, message="not looked at", hint="Mend the settings first.")
     assert set(wrong) == {"settings", "database", "migrations", "backups", "disk"}
 
@@ -146,7 +146,7 @@ def test_a_database_that_is_not_there_or_not_at_this_revision_is_wrong(project: 
     assert _wrong(_open(project))["migrations"].message == "the database is ahead of this code"
     _open(project).restore()
     _open(project).rollback()
-    assert "1 revisions wait" in _wrong(_open(project))["migrations"].message
+    assert _wrong(_open(project))["migrations"].message.endswith("; to apply: 0001")
     (project.root / "var/shop.db").unlink()
     wrong = _wrong(_open(project))
     assert wrong["database"].message.startswith("there is no database at sqlite:///")

@@ -136,9 +136,8 @@ def test_plugins_hear_of_it(project: Project) -> None:
     project.write(".env.local", "DATABASE_URL=nonsense\n")
     with pytest.raises(ConfigurationError):
         _open(project).setup()
-    assert (
-        (project.root / "log").read_text().splitlines()[-1].startswith("failure: setup: the configuration of 'local'")
-    )
+    last = (project.root / "log").read_text().splitlines()[-1]
+    assert last.startswith("failure: setup: the configuration of 'local'")
 
 
 @pytest.mark.parametrize(("config", "error"), [('{"format":99}', RepositoryError), ("not JSON", DamagedError)])
