@@ -17,7 +17,7 @@ from deckinfra.ports import Reporter, Store
 from deckinfra.repository.codec import Codec
 from deckinfra.repository.config import Config, create_config, has_snapshots, read_config
 from deckinfra.repository.layout import LOCKS
-from deckinfra.repository.locks import Held, hold
+from deckinfra.repository.locks import Held, bury, has_dead, hold
 from deckinfra.repository.proofs import Proofs
 from deckinfra.repository.reader import StoredSnapshot
 from deckinfra.repository.snapshots import Snapshots, recover_config
@@ -71,6 +71,7 @@ class Repository:
         """Hold a shared lock if the store can be written; reading must also work from one that cannot."""
         with ExitStack() as stack:
             try:
+                self.clean(purpose)
                 stack.enter_context(self.shared(purpose))
             except StoreError as error:
                 self.reporter.warn(f"reading without a lock: {error.message}")
@@ -83,15 +84,14 @@ class Repository:
             yield held
 
     def clean(self, purpose: str) -> None:
-        """Clean up, and say so, after writers that died; only if there were any, and nobody is at work."""
-        if next(self.store.list(LOCKS), None) is None:
-            return
-        with suppress(LockedError), self.exclusive(purpose, timeout=0) as held:
-            if held.succeeded_the_dead:
+        """Clean up, and say so, after others that died; only if there were any, and nobody is at work."""
+        if has_dead(self.store):
+            with suppress(LockedError), self.exclusive(purpose, timeout=0):
                 self.sweep()
 
     def sweep(self) -> None:
-        """Remove unfinished writes; called while nobody else writes."""
+        """Remove locks of the dead, and unfinished writes. Called under :meth:`exclusive`: nobody else writes."""
+        bury(self.store, self.reporter)
         removed = self.store.sweep()
         if removed:
             self.reporter.note(f"removed {removed} unfinished writes from {self.store}")

@@ -41,11 +41,9 @@ class _Lock:
 class Held:
     """A lock that is held. :meth:`check` makes sure that it still is."""
 
-    def __init__(self, store: Store, name: str, succeeded_the_dead: bool) -> None:
+    def __init__(self, store: Store, name: str) -> None:
         self._store = store
         self._name = name
-        self.succeeded_the_dead = succeeded_the_dead
-        """Whether locks of dead owners were taken away on the way."""
 
     def check(self) -> None:
         """Raise :class:`LockedError` if somebody took the lock away, as after half an hour of standing still."""
@@ -72,43 +70,45 @@ def hold(
     """
     owner = Owner.me(purpose)
     content = encode({"exclusive": exclusive, "owner": owner.document()})
-    undertaker = _Undertaker(store, reporter)
-    name = _acquire(store, content, undertaker, exclusive=exclusive, timeout=timeout)
+    name = _acquire(store, content, exclusive=exclusive, timeout=timeout)
     stop = threading.Event()
     rhythm = {"stop": stop, "refresh": refresh, "reporter": reporter}
     heart = threading.Thread(target=_beat, args=(store, name, content), kwargs=rhythm, daemon=True)
     heart.start()
     try:
-        yield Held(store, name, undertaker.busy)
+        yield Held(store, name)
     finally:
         stop.set()
         heart.join()
         _release(store, name, reporter)
 
 
-class _Undertaker:
-    """Takes the locks of dead owners away, and says so."""
-
-    def __init__(self, store: Store, reporter: Reporter) -> None:
-        self._store = store
-        self._reporter = reporter
-        self.busy = False
-
-    def bury(self, lock: _Lock) -> None:
-        self._store.delete(lock.blob.name)
-        self._reporter.note(f"took away the lock of {lock.owner}, which died at it")
-        self.busy = True
+def has_dead(store: Store) -> bool:
+    """Whether there are locks of owners that died, and so, perhaps, what they were writing."""
+    return any(lock.is_dead() for lock in _all(store))
 
 
-def _acquire(store: Store, content: bytes, undertaker: _Undertaker, *, exclusive: bool, timeout: float) -> str:
+def bury(store: Store, reporter: Reporter) -> None:
+    """Take the locks of dead owners away, and say so.
+
+    Only who holds an exclusive lock does so, and cleans up behind them: whoever came later could not
+    tell any more that there is something to clean up.
+    """
+    for lock in _all(store):
+        if lock.is_dead():
+            store.delete(lock.blob.name)
+            reporter.note(f"took away the lock of {lock.owner}, which died at it")
+
+
+def _acquire(store: Store, content: bytes, *, exclusive: bool, timeout: float) -> str:
     deadline = time.monotonic() + timeout
     while True:
-        rival = _rival(store, undertaker, exclusive=exclusive)
+        rival = _rival(store, exclusive=exclusive)
         if rival is None:
             name = lock_name(secrets.token_hex(8))
             store.put(name, content, overwrite=False)
             try:
-                rival = _rival(store, undertaker, exclusive=exclusive, mine=name)
+                rival = _rival(store, exclusive=exclusive, mine=name)
             except BaseException:
                 store.delete(name)
                 raise
@@ -123,18 +123,19 @@ def _acquire(store: Store, content: bytes, undertaker: _Undertaker, *, exclusive
         time.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - it only keeps two waiters from moving in step
 
 
-def _rival(store: Store, undertaker: _Undertaker, *, exclusive: bool, mine: str = "") -> _Lock | None:
-    """Give a live lock of others that conflicts; the dead ones that are met are buried."""
-    found = None
+def _rival(store: Store, *, exclusive: bool, mine: str = "") -> _Lock | None:
+    """Give a lock of others that conflicts; those of the dead do not."""
+    for lock in _all(store):
+        if lock.blob.name != mine and (exclusive or lock.exclusive) and not lock.is_dead():
+            return lock
+    return None
+
+
+def _all(store: Store) -> Iterator[_Lock]:
     for blob in list(store.list(LOCKS)):
-        lock = None if blob.name == mine else _read(store, blob)
-        if lock is None:
-            continue
-        if lock.is_dead():
-            undertaker.bury(lock)
-        elif exclusive or lock.exclusive:
-            found = lock
-    return found
+        lock = _read(store, blob)
+        if lock is not None:
+            yield lock
 
 
 def _read(store: Store, blob: BlobInfo) -> _Lock | None:
