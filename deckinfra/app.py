@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from deckinfra.core.names import unknown_name
 from deckinfra.core.silent import SilentReporter
 from deckinfra.core.urls import StoreURL
-from deckinfra.errors import ConfigurationError, RefusedError
+from deckinfra.errors import ConfigurationError, RefusedError, UnknownNameError
 from deckinfra.plugins import PluginManager
 from deckinfra.settings.project import ProjectConfig, read_project
 
@@ -129,10 +129,14 @@ class App:
                 return self.environment.default_repository()
             return StoreURL.parse(settings.backup_repository)
         remotes = settings.backup_remotes
-        name = next(iter(remotes), "") if remote is True else remote
+        if not remotes:
+            raise UnknownNameError(
+                f"the settings of '{self.environment_name}' name no remote",
+                hint="Set BACKUP_REMOTES=NAME=URL, as in BACKUP_REMOTES=usb=file:/mnt/usb/backups.",
+            )
+        name = next(iter(remotes)) if remote is True else remote
         if name not in remotes:
-            advice = "Set BACKUP_REMOTES=NAME=URL."
-            raise unknown_name("remote", name or "(default)", remotes, hint=advice)
+            raise unknown_name("remote", name, remotes)
         return remotes[name]
 
     @contextmanager
