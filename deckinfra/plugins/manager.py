@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,20 +24,17 @@ if TYPE_CHECKING:
     from deckinfra.ports import Check, EngineFactory, EnvironmentFactory, Seed, StoreFactory
 
 
-@dataclass
 class _Plugin:
-    """What is known of one plugin so far."""
+    """What is known of one plugin so far; ``reason`` says why it is switched off."""
 
-    candidate: Candidate
-    status: str = "loaded"
-    reason: str = ""
-    error: BaseException | None = None
-    loaded: Any = None
-    hooks: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.candidate.name
+    def __init__(self, candidate: Candidate, reason: str) -> None:
+        self.candidate = candidate
+        self.name = candidate.name
+        self.status = "disabled" if reason else "loaded"
+        self.reason = reason
+        self.error: BaseException | None = None
+        self.loaded: Any = None
+        self.hooks: tuple[str, ...] = ()
 
     def fail(self, reason: str, error: BaseException | None = None) -> None:
         self.status, self.reason, self.error, self.hooks = "failed", reason, error, ()
@@ -62,9 +58,7 @@ class PluginManager:
         self._pluggy.add_hookspecs(hookspecs)
         self._required = tuple(required)
         self._registered: dict[str, dict[str, Sequence[Any]]] = {}
-        self._plugins = [
-            _Plugin(candidate, "disabled" if reason else "loaded", reason) for candidate, reason in selected
-        ]
+        self._plugins = [_Plugin(candidate, reason) for candidate, reason in selected]
         self._twins = self._find_twins()
         for plugin in self._plugins:
             if plugin.status == "loaded":

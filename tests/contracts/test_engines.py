@@ -23,22 +23,22 @@ class SqliteContract(EngineContract):
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(engine.url.database)) as connection, connection:
             connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL)")
-            connection.execute("CREATE TABLE \"de ck's\" (id INTEGER PRIMARY KEY, owner INTEGER, cards BLOB)")
+            connection.execute('CREATE TABLE "de ck\'s" (id INTEGER PRIMARY KEY, owner INTEGER, cards BLOB)')
             connection.executemany("INSERT INTO users VALUES (?, ?)", [(n, f"user ä {n}") for n in range(2000)])
             decks = [(n, n % 2000, bytes([n % 256]) * 500) for n in range(5000)]
-            connection.executemany("INSERT INTO \"de ck's\" VALUES (?, ?, ?)", decks)
+            connection.executemany('INSERT INTO "de ck\'s" VALUES (?, ?, ?)', decks)
 
     def mutate(self, engine: Engine) -> None:
         with closing(sqlite3.connect(engine.url.database, timeout=30)) as connection, connection:
             connection.execute("UPDATE users SET name = name || '!' WHERE id % 7 = 0")
-            connection.execute("DELETE FROM \"de ck's\" WHERE id % 11 = 0")
+            connection.execute('DELETE FROM "de ck\'s" WHERE id % 11 = 0')
             connection.execute("INSERT INTO users VALUES (1000000, 'new')")
 
     def rows(self, engine: Engine) -> Any:
         with closing(sqlite3.connect(engine.url.database)) as connection:
             return (
                 connection.execute("SELECT * FROM users ORDER BY id").fetchall(),
-                connection.execute("SELECT * FROM \"de ck's\" ORDER BY id").fetchall(),
+                connection.execute('SELECT * FROM "de ck\'s" ORDER BY id').fetchall(),
             )
 
 

@@ -150,6 +150,18 @@ def test_what_cannot_be_a_blob_is_not_listed(store: DirectoryStore, folder: Path
     assert [info.name for info in store.list()] == ["a"]
 
 
+def test_what_changes_while_it_is_listed_is_left_out(store: DirectoryStore, folder: Path) -> None:
+    for number in range(5):
+        store.put(f"{number}", b"x")
+    listing = store.list()
+    seen = next(listing).name
+    for gone, path in enumerate(path for path in sorted(folder.iterdir()) if path.name != seen):
+        path.unlink()
+        if gone % 2:
+            path.mkdir()
+    assert list(listing) == []
+
+
 def test_a_blob_is_not_larger_than_blobs_are(store: DirectoryStore, folder: Path) -> None:
     with pytest.raises(StoreError, match="a blob has at most 67108864"):
         store.put("a", bytes(MAX_BLOB + 1))
