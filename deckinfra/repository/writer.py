@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ class SnapshotWriter:
         self._threads = threads
         self._reporter = reporter
         self._open: dict[tuple[str, str], _Open] = {}
+        self._lock = threading.Lock()
+        self._under_way: set[str] = set()
         self.added_bytes = 0
         self.added_objects = 0
         self.size = 0
@@ -78,12 +81,24 @@ class SnapshotWriter:
     def _store_object(self, data: bytes) -> tuple[str, int]:
         """Make sure that ``data`` is stored; gives its id, and how many bytes that took (0: it was there)."""
         identity = self._codec.identity(data)
+        with self._lock:
+            # Another thread is at the same content; should it fail, so does the whole snapshot.
+            if identity in self._under_way:
+                return identity, 0
+            self._under_way.add(identity)
+        try:
+            return identity, self._put(identity, data)
+        finally:
+            with self._lock:
+                self._under_way.discard(identity)
+
+    def _put(self, identity: str, data: bytes) -> int:
         name = object_name(identity)
         if self._is_there(identity, name):
-            return identity, 0
+            return 0
         stored = self._codec.encode(data)
         self._store.put(name, stored)
-        return identity, len(stored)
+        return len(stored)
 
     def _is_there(self, identity: str, name: str) -> bool:
         """Whether the object is stored and sound. A backup must not lean on an object that was damaged since."""
