@@ -69,7 +69,7 @@ def deckinfra_seeds() -> Sequence[Seed]:  # type: ignore[empty-body]
 
 @hookspec
 def deckinfra_before_setup(project: App) -> None:
-    """Called when ``setup`` has checked the configuration and has changed nothing yet."""
+    """Called when ``setup`` has completed and checked the configuration, and has changed nothing else yet."""
 
 
 @hookspec
