@@ -119,3 +119,11 @@ def test_an_unknown_snapshot_ends_with_2(ready: Project) -> None:
     for task in ("db.verify", "db.drill"):
         ended = ready.invoke(task, "--snapshot=2000")
         assert (ended.code, "unknown snapshot '2000'" in ended.err) == (2, True)
+
+
+def test_verify_tells_what_is_wrong_beyond_the_snapshots(ready: Project) -> None:
+    ready.write("backups/local/snapshots/20200101T000000Z-00000000.json", "no manifest")
+    verified = ready.invoke("db.verify")
+    assert verified.code == 8
+    assert ": good" in verified.out
+    assert "error: the repository file:backups/local has 1 problem: " in verified.err

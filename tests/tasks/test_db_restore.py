@@ -64,3 +64,12 @@ def test_nothing_to_undo_ends_with_2(ready: Project) -> None:
 def test_a_restore_prints_json(ready: Project) -> None:
     document = ready.invoke("db.restore", "-y", "--json", "--snapshot=latest").document
     assert set(document) == {"manifest", "kept", "compared", "seconds"}
+
+
+def test_undoing_where_nothing_is_live_keeps_nothing(ready: Project) -> None:
+    before = _names(ready)
+    ready.invoke("db.restore", "-y")
+    (ready.root / "var/shop.db").unlink()
+    undone = ready.invoke("db.undo-restore", "-y")
+    assert (undone.code, len(undone.out.splitlines())) == (0, 1)
+    assert _names(ready) == before
