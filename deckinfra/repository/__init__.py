@@ -16,7 +16,6 @@ from deckinfra.errors import DamagedError, LockedError, RepositoryError, StoreEr
 from deckinfra.ports import Reporter, Store
 from deckinfra.repository.codec import Codec
 from deckinfra.repository.config import Config, create_config, has_snapshots, read_config
-from deckinfra.repository.layout import LOCKS
 from deckinfra.repository.locks import Held, bury, has_dead, hold
 from deckinfra.repository.proofs import Proofs
 from deckinfra.repository.reader import StoredSnapshot

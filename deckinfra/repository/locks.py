@@ -35,7 +35,7 @@ class _Lock:
     owner: Owner
 
     def is_dead(self) -> bool:
-        return self.owner.is_dead() or datetime.now(UTC) - self.blob.modified > STALE
+        return self.owner.is_dead() or _is_stale(self.blob)
 
 
 class Held:
@@ -46,10 +46,10 @@ class Held:
         self._name = name
 
     def check(self) -> None:
-        """Raise :class:`LockedError` if somebody took the lock away, as after half an hour of standing still."""
-        if self._store.stat(self._name) is None:
+        """Raise :class:`LockedError` if others took the lock away, or passed it by, as after half an hour's sleep."""
+        if not _counts(self._store, self._name):
             raise LockedError(
-                f"the lock on {self._store} was taken away while the work went on",
+                f"the lock on {self._store} was lost while the work went on",
                 hint="Every backup that is listed is whole. Was this machine asleep? Run it again.",
             )
 
@@ -155,10 +155,20 @@ def _beat(
 ) -> None:
     while not stop.wait(refresh.total_seconds()):
         try:
-            if store.stat(name) is not None:
+            if _counts(store, name):
                 store.put(name, content)
         except StoreError as error:
             reporter.warn(f"could not refresh the lock on {store}: {error.message}")
+
+
+def _counts(store: Store, name: str) -> bool:
+    """Whether others still respect a lock. Once it is stale it stays so, since somebody may have passed it by."""
+    found = store.stat(name)
+    return found is not None and not _is_stale(found)
+
+
+def _is_stale(blob: BlobInfo) -> bool:
+    return datetime.now(UTC) - blob.modified > STALE
 
 
 def _release(store: Store, name: str, reporter: Reporter) -> None:
