@@ -123,9 +123,9 @@ def _version(entry: EntryPoint) -> str:
 def _declared(path: list[str], finders: list[Any]) -> bool:
     """Whether any installed package may declare a plugin.
 
-    ``importlib.metadata`` costs 25 ms to import, at every start, and most machines have no plugin installed.
-    This looks into the same files for the name of the group, in half a millisecond. It never says no
-    where ``importlib.metadata`` would find one: archives on the path and other finders count as yes.
+    Importing ``importlib.metadata`` takes longer than all the rest of loading, at every start, and most
+    machines have no plugin installed. This only looks into the same files for the name of the group. It never
+    says no where ``importlib.metadata`` would find one: archives on the path and other finders count as yes.
     """
     if any(hasattr(finder, "find_distributions") for finder in finders if finder is not PathFinder):
         return True
