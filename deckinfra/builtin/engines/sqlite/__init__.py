@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckinfra.core.urls import DatabaseURL
 from deckinfra.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from deckinfra.core.settings import Settings
+    from deckinfra.core.urls import DatabaseURL
     from deckinfra.ports import Engine, EngineFactory
 
 
