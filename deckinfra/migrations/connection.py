@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 10
 """Seconds to wait for a server to answer."""
 
+_WITH_TIMEOUT: Final = {"pymysql", "mysqldb"}
+"""Drivers whose connections take ``connect_timeout``; others refuse what they do not know."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -61,8 +64,13 @@ def connect(url: DatabaseURL, mode: Mode, *, wait: float) -> Iterator[Connection
 
 
 def exists(url: DatabaseURL) -> bool:
-    """Whether there is a file at a SQLite URL. Of a server's database only a connection can tell: True."""
-    return url.dialect != "sqlite" or os.path.lexists(url.database)
+    """Whether there is a file at a SQLite URL. Where only opening it can tell, as with a server's database: True."""
+    try:
+        return url.dialect != "sqlite" or bool(os.lstat(url.database))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def _sqlite(url: DatabaseURL, mode: Mode, wait: float) -> Engine:
@@ -100,8 +108,9 @@ def _server(url: DatabaseURL, wait: float) -> Engine:
     from sqlalchemy.pool import NullPool
 
     target = server_url(url)
+    arguments = {"connect_timeout": CONNECT_TIMEOUT} if target.get_driver_name() in _WITH_TIMEOUT else {}
     try:
-        engine = create_engine(target, poolclass=NullPool, connect_args={"connect_timeout": CONNECT_TIMEOUT})
+        engine = create_engine(target, poolclass=NullPool, connect_args=arguments)
     except (ArgumentError, ImportError, NoSuchModuleError) as error:
         raise ConfigurationError(
             f"there is no driver for the database {url}: {error}",

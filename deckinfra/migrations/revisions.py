@@ -155,7 +155,9 @@ def _broken_graph(folder: Path) -> Iterator[None]:
             yield
     except Exception as error:
         frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent.parent == folder
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename).parent.parent == folder.resolve()
         ]
         where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
         text = " ".join(str(error).split()) or type(error).__name__

@@ -67,7 +67,7 @@ def test_a_link_that_leads_nowhere_is_an_error_and_not_a_missing_database(tmp_pa
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
-    with pytest.raises(DatabaseError, match=r"the folder of the database .* cannot be made: File exists"):
+    with pytest.raises(DatabaseError, match="cannot be opened"):
         three(tmp_path, DatabaseURL("sqlite", database=str(tmp_path / "var" / "app.db"))).upgrade()
 
 
@@ -82,6 +82,15 @@ def test_a_file_that_may_not_be_written_can_be_read_and_is_left_as_it_is(open_fo
         with pytest.raises(DatabaseError, match="cannot be written to: attempt to write a readonly database"):
             migrator.upgrade()
     assert before == Path(url.database).read_bytes()
+
+
+def test_a_folder_that_may_not_be_entered_is_not_taken_for_an_empty_one(open_folder: Path) -> None:
+    migrator = three(open_folder, DatabaseURL("sqlite", database=str(open_folder / "var" / "app.db")))
+    migrator.upgrade()
+    (open_folder / "var").chmod(0o000)
+    with ordinary_user(), pytest.raises(DatabaseError, match="cannot be opened"):
+        migrator.status()
+    (open_folder / "var").chmod(0o755)
 
 
 def test_a_folder_that_may_not_be_written_is_told(open_folder: Path) -> None:

@@ -32,6 +32,14 @@ def test_a_file_that_fails_when_it_is_loaded_is_named_with_the_line(tmp_path: Pa
     assert "The database was not touched" in caught.value.hint
 
 
+def test_a_file_behind_a_link_is_named_as_well(tmp_path: Path) -> None:
+    folder = write_three(tmp_path / "elsewhere")
+    (folder / "versions" / "0004_bad.py").write_text("raise ValueError('bad')\n")
+    (tmp_path / "migrations").symlink_to(folder)
+    with pytest.raises(MigrationError, match=r"bad \(0004_bad.py, line 1\)"):
+        Revisions(tmp_path / "migrations")
+
+
 def test_a_revision_that_is_there_twice_is_an_error(tmp_path: Path, sqlite_url: DatabaseURL) -> None:
     folder = write_three(tmp_path / "migrations")
     write_revision(folder, "0003", "0002", create("other"), file="0003_other.py")

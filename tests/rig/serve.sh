@@ -46,9 +46,9 @@ run_script() {
     log "running $1"
     case $1 in
         *.sh) bash "$1" ;;
-        *.sql) client $database <"$1" ;;
-        *.sql.gz) gzip -dc "$1" | client $database ;;
-        *.sql.zst) zstd -dc "$1" | client $database ;;
+        *.sql) client ${database:+"$database"} <"$1" ;;
+        *.sql.gz) gzip -dc "$1" | client ${database:+"$database"} ;;
+        *.sql.zst) zstd -dc "$1" | client ${database:+"$database"} ;;
         *) log "ignored: not a script" ;;
     esac
 }
@@ -80,6 +80,9 @@ first_start() {
     for script in /docker-entrypoint-initdb.d/*; do
         [ ! -f "$script" ] || run_script "$script"
     done
+    # mariadb-install-db makes further root accounts, without a password, and nameless ones.
+    client --batch --skip-column-names -e "SELECT CONCAT('DROP USER ', QUOTE(user), '@', QUOTE(host), ';')
+        FROM mysql.user WHERE user = '' OR (user = 'root' AND host <> 'localhost')" | client
     # Last, since from here on the client would need the password.
     client <<END
 CREATE USER root@'%' IDENTIFIED BY $(literal "$root_password");
@@ -93,7 +96,7 @@ END
 
 case ${1-} in
     mysqld | mariadbd) ;;
-    -*) set -- "$(command -v mysqld || command -v mariadbd)" "$@" ;;
+    -*) set -- "$(command -v mariadbd || command -v mysqld)" "$@" ;;
     *) exec "$@" ;;
 esac
 server=${1##*/}
