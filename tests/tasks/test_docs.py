@@ -123,3 +123,11 @@ def test_the_pages_link_to_pages_that_are_there() -> None:
     for page in ("tasks.md", "json.md", "exit-codes.md"):
         for target in re.findall(r"\]\(([^)#]+)", (DOCS / page).read_text(encoding="utf-8")):
             assert (DOCS / Path(target)).is_file(), (page, target)
+
+
+def test_the_example_of_a_task_works(ready: Project) -> None:
+    page = (DOCS / "tasks.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    ready.write("plugins/report.py", example)
+    (sizes,) = ready.invoke("report.sizes", "--json").document.items()
+    assert ready.invoke("report.sizes").out.splitlines()[1].split() == [sizes[0], str(sizes[1])]
