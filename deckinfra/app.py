@@ -215,13 +215,15 @@ class App:
     def seed(self) -> Mapping[str, int]:
         """Add the plugins' example data; gives how many rows each seed added. Refused in production."""
         from deckinfra.core.settings import Stage
+        from deckinfra.services.locking import locked
 
         if self.settings.stage is Stage.PRODUCTION:
             raise RefusedError(
                 f"example data does not belong into production (environment '{self.environment_name}')",
                 hint="Nothing was changed. Seeds are for environments of stage development or test.",
             )
-        return self.migrator.seed(self.plugins.seeds())
+        with locked(self.engine, "db.seed", self.reporter, timeout=LOCK_TIMEOUT):
+            return self.migrator.seed(self.plugins.seeds())
 
     # Backup and restore --------------------------------------------------------------------------
 

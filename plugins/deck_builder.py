@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from deckinfra.errors import ConfigurationError
 from deckinfra.hookspecs import hookimpl
-from deckinfra.ports import Seed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TableClause
+
+    from deckinfra.ports import Seed
 
 SEEDS = Path(__file__).parent.parent / "database" / "seeds"
 
@@ -26,6 +27,8 @@ SEEDS = Path(__file__).parent.parent / "database" / "seeds"
 @hookimpl
 def deckinfra_seeds() -> Sequence[Seed]:
     """Register the cards before the decks that are made of them."""
+    from deckinfra.ports import Seed
+
     return (Seed("cards", plant_cards), Seed("users", plant_users), Seed("decks", plant_decks))
 
 

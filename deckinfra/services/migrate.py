@@ -25,7 +25,7 @@ def migrate(
     ``before`` is called when there is something to apply or take back; its error stops the run.
     Whoever waits for the lock finds what the other one did, and then has less to do or nothing.
     """
-    if direction == "down" or migrator.pending(target):
+    if migrator.pending(target) if direction == "up" else migrator.revertible(target):
         before()
     with locked(engine, "db.migrate", reporter, timeout=timeout):
         return migrator.upgrade(target) if direction == "up" else migrator.downgrade(target)

@@ -67,7 +67,8 @@ class _Checker:
                     else:
                         self._count(entry.identity, entry.size)
             if not broken and (size, chunks) != (part.size, part.chunks):
-                yield f"{part.facts.kind} '{part.facts.name}' has {size} bytes instead of {part.size}"
+                what = f"{part.facts.kind} '{part.facts.name}'"
+                yield f"{what} has {size} bytes in {chunks} chunks instead of {part.size} in {part.chunks}"
 
     def _count(self, identity: str, size: int) -> None:
         if self._good.add(identity):
