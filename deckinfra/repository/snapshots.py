@@ -36,6 +36,13 @@ class Snapshots:
 
     def read(self, identity: str) -> Manifest:
         """Read one manifest; :class:`DamagedError` if it is not what was written."""
+        try:
+            return self._read(identity)
+        except DamagedError as error:
+            advice = "Nothing live was changed. Use another snapshot: 'invoke db.backups' lists them."
+            raise DamagedError(error.message, hint=error.hint or advice) from error
+
+    def _read(self, identity: str) -> Manifest:
         what = f"the manifest of snapshot {identity} in {self._store}"
         try:
             envelope = decode(self._store.get(snapshot_name(identity)), what)
@@ -44,10 +51,7 @@ class Snapshots:
         document = field_of(envelope, "manifest", dict, what)
         expected = self._config.document(), self._config.checksum(document)
         if (envelope.get("repository"), envelope.get("checksum")) != expected:
-            raise DamagedError(
-                f"{what} was changed after it was written",
-                hint="Use another snapshot: 'invoke db.backups' lists them.",
-            )
+            raise DamagedError(f"{what} was changed after it was written")
         manifest = Manifest.from_document(document, what)
         if manifest.id != identity:
             raise DamagedError(f"{what} belongs to snapshot {manifest.id}")
