@@ -21,6 +21,14 @@ def victims() -> Iterator[Victims]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def others() -> Iterator[Victims]:
+    """Processes that run beside those of ``victims``."""
+    server = Victims()
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def memory() -> Iterator[Path]:
     """A folder in memory where there is such a thing: what is killed loses nothing that a disk would keep."""
@@ -32,7 +40,7 @@ def memory() -> Iterator[Path]:
 @pytest.fixture
 def root(memory: Path) -> Path:
     """The folder of a project that has no database yet, with a name that is not easy."""
-    folder = memory / "it's a \"prøject\" 100%"
+    folder = memory / 'it\'s a "prøject" 100%'
     folder.mkdir()
     project.make(folder)
     return folder

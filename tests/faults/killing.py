@@ -41,23 +41,33 @@ class Victims:
             text=True,
         )
 
-    def run(self, root: Path, verb: str, environ: Mapping[str, str] | None = None) -> Ran:
-        """Run a verb to its end."""
-        return self._ran(self._ask(root, verb, environ, None, False))
+    def run(self, root: Path, verb: str, environ: Mapping[str, str] | None = None, *, user: int | None = None) -> Ran:
+        """Run a verb to its end, as another user if one is given."""
+        return self._ran(self._ask(root, verb, environ, user=user))
 
     def steps(self, root: Path, verb: str, environ: Mapping[str, str] | None = None) -> list[Step]:
         """Run a verb to its end on a copy of the project, and give the steps at which the disk has changed."""
         copy = root.with_name(f"{root.name} to be recorded")
         shutil.copytree(root, copy, symlinks=True)
-        ran = self._ran(self._ask(copy, verb, environ, None, True))
+        ran = self._ran(self._ask(copy, verb, environ, record=True))
         assert ran.error == ""
         shutil.rmtree(copy)
         return ran.steps
 
     def kill(self, root: Path, verb: str, step: Step, environ: Mapping[str, str] | None = None) -> None:
         """Run a verb, and kill its process when it reaches ``step``."""
-        answer = self._ask(root, verb, environ, step, False)
+        answer = self._ask(root, verb, environ, step=step)
         assert answer.get("killed"), f"{verb} did not reach {step}: {answer}"
+
+    def seconds(self, root: Path, verb: str, file: Path) -> float:
+        """Run a verb to its end, and give for how many seconds ``file`` was there."""
+        answer = self._ask(root, verb, None, **{"while": str(file)})
+        assert self._ran(answer).error == ""
+        return float(answer["seconds"])
+
+    def kill_while(self, root: Path, verb: str, file: Path, delay: float) -> None:
+        """Run a verb, and kill its process ``delay`` seconds after ``file`` appeared, if it still runs by then."""
+        self._ask(root, verb, None, delay=delay, **{"while": str(file)})
 
     def close(self) -> None:
         """End the server."""
@@ -67,12 +77,11 @@ class Victims:
         assert self._server.wait(30) == 0
         self._server.stdout.close()
 
-    def _ask(
-        self, root: Path, verb: str, environ: Mapping[str, str] | None, step: Step | None, record: bool
-    ) -> dict[str, Any]:
+    def _ask(self, root: Path, verb: str, environ: Mapping[str, str] | None, **more: Any) -> dict[str, Any]:
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        request = {"root": str(root), "verb": verb, "environ": environ or {}, "step": step, "record": record}
+        usual = {"step": None, "record": False, "user": None, "while": None, "delay": None}
+        request = {"root": str(root), "verb": verb, "environ": environ or {}, **usual, **more}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         answer: dict[str, Any] = json.loads(self._server.stdout.readline())

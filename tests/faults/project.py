@@ -44,7 +44,7 @@ def make(root: Path) -> None:
 
 
 def _revise(versions: Path, revision: str, down: str | None, up: str, back: str) -> None:
-    more = f'    op.execute("INSERT INTO a VALUES ({int(revision)}, \'by a revision\')")'
+    more = f"    op.execute(\"INSERT INTO a VALUES ({int(revision)}, 'by a revision')\")"
     less = f'    op.execute("DELETE FROM a WHERE n = {int(revision)}")'
     text = _REVISION.format(
         message=f"revision {revision}",
@@ -98,13 +98,11 @@ def leftovers(root: Path) -> list[str]:
 
     SQLite's own journal is SQLite's business: it may leave one that it did not begin to use.
     """
-    found = [path for path in root.rglob(".tmp-*")]
+    found = list(root.rglob(".tmp-*"))
     found += repository(root).glob("locks/*")
     for path in workspace(root).glob("*"):
         if path.name == "lock":
             found += [path] if path.stat().st_size else []
-        elif not (path.name.startswith("kept-") and path.suffix in {".db", ".json"}):
-            found.append(path)
-        elif not (path.with_suffix(".db").exists() and path.with_suffix(".json").exists()):
+        elif not all(path.name.startswith("kept-") and path.with_suffix(end).exists() for end in (".db", ".json")):
             found.append(path)
     return sorted(str(path.relative_to(root)) for path in found)

@@ -1,11 +1,13 @@
-"""A server of processes to be killed: it imports everything once, then forks one for each request.
+"""A server of processes to be killed: it does everything once, then forks one for each request.
 
 Run as ``python -m tests.faults.victim``; it reads a request as JSON from each line of its input, and answers in a
 line. What it forks is a real process, with everything that a new one has but the half second of imports.
 
 A request says which verb to run on which project, and at which step to be killed: the ``n``-th time that a
 line of deckinfra is reached. With ``record`` the answer lists the steps before which something on the disk
-had changed: to be killed anywhere else leaves what one of these leaves.
+had changed: to be killed anywhere else leaves what one of these leaves. With ``while`` it is killed ``delay``
+seconds after that file appeared (None: it is not), and the answer tells how long the file was there. With
+``user`` it gives up being root.
 """
 
 from __future__ import annotations
@@ -15,32 +17,19 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
-import alembic.autogenerate  # noqa: F401 - imported here once, rather than in every process
-import sqlalchemy.dialects.sqlite.pysqlite
-
-import deckinfra.builtin.engines.sqlite.engine
-import deckinfra.builtin.environments.local
-import deckinfra.builtin.stores.directory
-import deckinfra.migrations
-import deckinfra.migrations.generate
-import deckinfra.repository
-import deckinfra.services.backup
-import deckinfra.services.drill
-import deckinfra.services.migrate
-import deckinfra.services.prune
-import deckinfra.services.restore
-import deckinfra.services.verify
-import deckinfra.settings.check  # noqa: F401
+import deckinfra
 from deckinfra.core.retention import Policy
 from deckinfra.errors import DeckinfraError
 from deckinfra.testing.reporters import RecordingReporter
-from tests.faults.project import opened
+from tests.faults.project import make, opened
 
 _PACKAGE = str(Path(deckinfra.__file__).parent)
 _WATCHED = ("var", "backups")
@@ -105,6 +94,10 @@ def _on_disk(folder: str) -> list[tuple[str, int, int]]:
 
 def run(request: dict[str, Any]) -> dict[str, Any]:
     """Run one verb, and tell how it went."""
+    if request["user"] is not None:
+        os.setgroups([])
+        os.setgid(request["user"])
+        os.setuid(request["user"])
     folder = Path(request["root"])
     reporter = RecordingReporter()
     app = opened(folder, reporter, request["environ"])
@@ -119,13 +112,15 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
         error = f"{type(problem).__name__}: {problem.message}"
     finally:
         sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
+        threading.settrace(None)
     return {"error": error, "events": reporter.events, "steps": tracer.steps}
 
 
 def main() -> None:
     """Answer one request after another."""
+    warm_up()
     for line in sys.stdin:
+        request = json.loads(line)
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -133,18 +128,44 @@ def main() -> None:
             status = 1
             try:
                 with os.fdopen(write, "w") as pipe:
-                    json.dump(run(json.loads(line)), pipe)
+                    json.dump(run(request), pipe)
                 status = 0
             except BaseException:
                 traceback.print_exc()
             finally:
                 os._exit(status)
         os.close(write)
+        seconds = watched(pid, Path(request["while"]), request["delay"]) if request["while"] else 0.0
         with os.fdopen(read) as pipe:
-            answer = pipe.read()
+            text = pipe.read()
         _, status = os.waitpid(pid, 0)
         killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        print(answer if answer and not status else json.dumps({"killed": killed, "status": status}), flush=True)
+        answer = json.loads(text) if text and not status else {"killed": killed, "status": status}
+        print(json.dumps({**answer, "seconds": seconds}), flush=True)
+
+
+def warm_up() -> None:
+    """Run every verb once, so that nothing has to be imported later: not every user may read Python's folder."""
+    with TemporaryDirectory() as folder:
+        make(Path(folder))
+        app = opened(Path(folder))
+        for verb in ("migrate", "rollback", "backup", "verify", "drill", "restore", "undo", "prune"):
+            VERBS[verb](app)
+
+
+def watched(pid: int, file: Path, delay: float | None) -> float:
+    """Wait for ``file``, and kill the process ``delay`` seconds later; gives for how long the file was there."""
+    while not file.exists():
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return 0.0
+    began = time.monotonic()
+    if delay is None:
+        while file.exists():
+            time.sleep(0.001)
+        return time.monotonic() - began
+    time.sleep(delay)
+    os.kill(pid, signal.SIGKILL)
+    return 0.0
 
 
 if __name__ == "__main__":
