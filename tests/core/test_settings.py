@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from deckinfra.core.secret import Secret
-from deckinfra.core.settings import Settings, SettingsGroup, Stage, Value, setting
+from deckinfra.core.settings import Problem, Settings, SettingsGroup, Stage, Value, setting
+from deckinfra.errors import ConfigurationError
 
 
 class MailSettings(SettingsGroup):
@@ -37,6 +38,28 @@ def test_a_group_is_found_by_its_type() -> None:
 def test_a_group_that_nobody_registered_is_a_programming_error() -> None:
     with pytest.raises(KeyError):
         _settings().group(OtherSettings)
+
+
+@pytest.mark.parametrize(
+    ("problems", "told"),
+    [
+        (
+            [Problem("MAIL_PORT", "is not a number")],
+            "the settings of 'local' are not usable: MAIL_PORT is not a number",
+        ),
+        (
+            [Problem("MAIL_PORT", "is not a number"), Problem("MAIL_HOST", "is empty")],
+            "the settings of 'local' are not usable: 2 problems: MAIL_PORT is not a number; MAIL_HOST is empty",
+        ),
+    ],
+)
+def test_a_group_that_is_not_usable_says_why_when_it_is_asked_for(problems: list[Problem], told: str) -> None:
+    settings = Settings(Stage.TEST, {OtherSettings: OtherSettings()}, [], "local", {MailSettings: problems})
+    assert settings.group(OtherSettings) == OtherSettings()
+    with pytest.raises(ConfigurationError) as caught:
+        settings.group(MailSettings)
+    assert caught.value.message == told
+    assert "invoke env.check -e local" in caught.value.hint
 
 
 def test_values_are_found_by_their_variable() -> None:

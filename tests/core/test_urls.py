@@ -133,6 +133,7 @@ def test_what_is_no_database_url_is_refused(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "mysql:deck:hunter22@host/deck",
         "mysql://deck:hunter22@host",
         "mysql://deck:hunter22@host:port/deck",
         "mysql://deck:hun/hunter22@host/deck",

@@ -136,3 +136,24 @@ def test_a_process_that_the_kernel_hides_is_not_dead() -> None:
         process.wait()
         ended = subprocess.run([*look, encode(owner.document()).decode()], timeout=60, check=False)
         assert ended.returncode == 3
+
+
+NO_PROC = """
+import subprocess, sys
+if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/proc"]).returncode:
+    sys.exit(77)
+from dataclasses import replace
+from deckinfra.system.processes import Owner
+
+me = Owner.me("db.backup")
+sys.exit(3 if me.is_dead() or replace(me, machine="x", pid=2**22 + 1).is_dead() or me.machine else 0)
+"""
+
+
+def test_where_the_kernel_tells_nothing_of_processes_none_is_certainly_dead() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can take /proc away")
+    ended = subprocess.run(["unshare", "--mount", sys.executable, "-c", NO_PROC], timeout=60, check=False)
+    if ended.returncode == 77:
+        pytest.skip("/proc cannot be taken away here")
+    assert ended.returncode == 0
