@@ -93,7 +93,8 @@ class Repository:
         bury(self.store, self.reporter)
         removed = self.store.sweep()
         if removed:
-            self.reporter.note(f"removed {removed} unfinished writes from {self.store}")
+            writes = "1 unfinished write" if removed == 1 else f"{removed} unfinished writes"
+            self.reporter.note(f"removed {writes} from {self.store}")
 
     def writer(self) -> SnapshotWriter:
         """Give what stores the chunks of one snapshot. Called under :meth:`shared`."""

@@ -56,7 +56,7 @@ def document(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What ``verify`` read: how many blobs and stored bytes, a proof for each snapshot, and other problems."""
+    """What ``verify`` read: how many objects and bytes of content, a proof for each snapshot, and other problems."""
 
     repository: str
     objects: int

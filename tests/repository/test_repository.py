@@ -191,7 +191,7 @@ def test_the_next_one_cleans_up_after_a_writer_that_died_and_says_so(
     repository.clean("db.backup")
     took, removed = reporter.notes
     assert took.startswith("took away the lock of db.backup (process ")
-    assert removed == f"removed 1 unfinished writes from file:{tmp_path}"
+    assert removed == f"removed 1 unfinished write from file:{tmp_path}"
     assert not (tmp_path / "objects" / f"{TEMPORARY}half").exists()
     assert list(DirectoryStore(tmp_path).list(LOCKS)) == []
 
