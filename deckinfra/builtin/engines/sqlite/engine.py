@@ -41,7 +41,7 @@ class SqliteEngine:
     def state(self) -> DatabaseState:
         """Look at the file. One that does not exist is no error; one that is no database is."""
         live = self._workspace.live
-        if not live.exists():
+        if not self._workspace.has_live():
             return DatabaseState(False, 0, (), sqlite3.sqlite_version)
         if not live.is_file():
             raise DatabaseError(f"{live} is not a file", hint="Is DATABASE_URL right? 'invoke env.show' tells.")

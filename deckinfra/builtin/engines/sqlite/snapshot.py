@@ -47,7 +47,7 @@ def taken(workspace: Workspace) -> Iterator[SqliteSnapshot]:
     A database that SQLite finds damaged is a :class:`DatabaseError`: a backup of it would not restore.
     """
     live = workspace.live
-    if not live.exists():
+    if not workspace.has_live():
         raise DatabaseError(
             f"there is no database at {live}",
             hint="'invoke db.migrate' makes one; 'invoke db.restore' brings one back.",

@@ -56,7 +56,7 @@ def swap(workspace: Workspace, source: Path, reason: str) -> Kept | None:
     moment = datetime.now(UTC)
     entry = Entry(OVERWRITE, source, f"{moment:%Y%m%dT%H%M%S%fZ}", moment, reason)
     with _settled(workspace):
-        if not workspace.live.exists():
+        if not workspace.has_live():
             return _go(workspace, replace(entry, how=PLACE))
         for _ in range(_ATTEMPTS):
             try:
@@ -179,16 +179,16 @@ def _keep(workspace: Workspace, entry: Entry, target: sqlite3.Connection, page_s
         ):
             path.chmod(0o600)
             copy(reading, keeping, what=live, patience=workspace.patience)
+        sync_file(path)
+        time.sleep(_CLOCK_TICK)
+        before = _fingerprint(live)
+        journal.begin(workspace, replace(entry, cookie=cookie))
+        target.execute("ROLLBACK")
     except BaseException as error:
         kept.drop(path)
         if isinstance(error, sqlite3.Error) and is_unreadable(error):
             raise _UnreadableError from error
         raise
-    sync_file(path)
-    time.sleep(_CLOCK_TICK)
-    before = _fingerprint(live)
-    journal.begin(workspace, replace(entry, cookie=cookie))
-    target.execute("ROLLBACK")
     return before
 
 
@@ -223,7 +223,7 @@ def _compare(before: _Fingerprint, after: _Fingerprint) -> None:
 
 def _overwritten(workspace: Workspace, entry: Entry) -> bool | None:
     """Whether the new state is live. Opening the file has SQLite roll back what was not committed."""
-    if not workspace.live.exists():
+    if not workspace.has_live():
         return None
     try:
         with closing(connect(workspace.live, patience=workspace.patience)) as connection:

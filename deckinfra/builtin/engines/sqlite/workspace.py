@@ -36,6 +36,19 @@ class Workspace:
         self.lock = self.folder / "lock"
         self.journal = self.folder / "journal.json"
 
+    def has_live(self) -> bool:
+        """Whether there is anything in the live database's place; :class:`DatabaseError` if nobody can tell."""
+        try:
+            self.live.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise DatabaseError(
+                f"cannot look at the database {self.live}: {error.strerror}",
+                hint="Nothing was changed. Look at the owner and mode of the folders above it, and at DATABASE_URL.",
+            ) from error
+        return True
+
     def make(self) -> None:
         """Make sure that the folder is there; :class:`DatabaseError` if it cannot be."""
         try:
@@ -135,5 +148,6 @@ def remove(path: Path) -> None:
 def move_sidecars(old: Path, new: Path) -> None:
     """Move what SQLite keeps beside ``old`` beside ``new``, where there is any."""
     for source, target in zip(sidecars(old), sidecars(new), strict=True):
-        with suppress(FileNotFoundError):
+        # Across disks, renaming what is not there fails as if it were.
+        if source.exists():
             source.rename(target)
