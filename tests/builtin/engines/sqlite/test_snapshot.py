@@ -51,7 +51,7 @@ def test_a_snapshot_is_consistent_while_another_process_writes(tmp_path: Path, m
     )
     found = []
     with process(WRITER, live):
-        for number in range(12):
+        for number in range(6):
             with engine_of(live, patience=30).snapshot() as snapshot:
                 copy = written(MemorySnapshot.of(snapshot), tmp_path / f"{number}.db")
             with closing(sqlite3.connect(copy)) as connection:
@@ -284,7 +284,10 @@ def test_what_only_the_application_knows_is_no_obstacle(tmp_path: Path) -> None:
     assert other.read_bytes() == b"".join(source.read(source.parts[0]))
 
 
-def test_damage_is_found_beside_what_only_the_application_knows(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "told"), [(b"\x0d\x00\x00\x00\x07\x00\x10", "is damaged: "), (b"\xa5" * 4096, "malformed")]
+)
+def test_damage_is_found_beside_what_only_the_application_knows(tmp_path: Path, damage: bytes, told: str) -> None:
     live = tmp_path / "app.db"
     with closing(sqlite3.connect(live)) as connection, connection:
         connection.create_collation("own", lambda a, b: (a > b) - (a < b))
@@ -293,9 +296,10 @@ def test_damage_is_found_beside_what_only_the_application_knows(tmp_path: Path) 
         connection.execute("CREATE TABLE plain (a)")
         connection.executemany("INSERT INTO plain VALUES (?)", [("x" * 500,) for _ in range(100)])
     content = bytearray(live.read_bytes())
-    content[-4096:] = b"\xa5" * 4096
+    begin = len(content) - 4096
+    content[begin : begin + len(damage)] = damage
     live.write_bytes(content)
-    with pytest.raises(DatabaseError, match="malformed"), engine_of(live).snapshot():
+    with pytest.raises(DatabaseError, match=told), engine_of(live).snapshot():
         pass
 
 
