@@ -39,6 +39,7 @@ def make(root: Path) -> None:
     versions.mkdir(parents=True)
     (root / "migrations" / "env.py").write_text(_ENV)
     (root / ".env.local").write_text("")
+    (root / "setup.cfg").write_text("[deckinfra]\nname = the same wherever its copies lie\n")
     _revise(versions, "0001", None, "CREATE TABLE a (n INTEGER PRIMARY KEY, text TEXT)", "DROP TABLE a")
     _revise(versions, "0002", "0001", "CREATE TABLE b (n INTEGER PRIMARY KEY, text TEXT)", "DROP TABLE b")
 
