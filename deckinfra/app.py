@@ -20,7 +20,7 @@ from deckinfra.plugins import PluginManager
 from deckinfra.settings.project import ProjectConfig, read_project
 
 if TYPE_CHECKING:
-    from deckinfra.core.manifest import Manifest
+    from deckinfra.core.manifest import Manifest, Origin
     from deckinfra.core.retention import Policy
     from deckinfra.core.settings import Problem, Settings
     from deckinfra.migrations import Migrator
@@ -105,6 +105,13 @@ class App:
         """The environment; :class:`UnknownNameError` if there is none of that name."""
         factory = self.plugins.environments.find(self._kind())
         return factory(self.environment_name, self.root, self.settings)
+
+    @property
+    def origin(self) -> Origin:
+        """Whose snapshots are meant by ``latest``: this project's, in this environment."""
+        from deckinfra.core.manifest import Origin
+
+        return Origin(self.config.name, self.environment_name)
 
     @cached_property
     def engine(self) -> Engine:
@@ -234,7 +241,7 @@ class App:
         with self._phase("backup"):
             self.plugins.before("backup", project=self)
             with self.repository(remote, create=True) as repository:
-                manifest = backup(self.engine, repository, self.environment_name, self.reporter)
+                manifest = backup(self.engine, repository, self.origin, self.reporter)
             self.plugins.after("backup", project=self, manifest=manifest)
             return manifest
 
@@ -242,6 +249,11 @@ class App:
         """Give the snapshots in a repository, newest first, each with its newest proof."""
         with self.repository(remote) as repository:
             return repository.listed()
+
+    def find_snapshot(self, snapshot: str = "latest", remote: Remote = None) -> Manifest:
+        """Give the manifest of a snapshot, by its id, its beginning, or ``latest`` of this project and environment."""
+        with self.repository(remote) as repository:
+            return repository.snapshots.find(snapshot, self.origin)
 
     def verify(self, snapshot: str | None = None, remote: Remote = None) -> VerifyResult:
         """Read everything that is stored (or all of one snapshot) and compare it with its checksums.
@@ -251,14 +263,14 @@ class App:
         from deckinfra.services.verify import verify
 
         with self.repository(remote) as repository:
-            return verify(repository, snapshot, environment=self.environment_name)
+            return verify(repository, snapshot, origin=self.origin)
 
     def drill(self, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
         """Really restore a snapshot beside the live database and compare; the proof is kept, the data is not."""
         from deckinfra.services.drill import drill
 
         with self.repository(remote) as repository:
-            return drill(self.engine, repository, snapshot, self.environment_name, self.reporter, timeout=LOCK_TIMEOUT)
+            return drill(self.engine, repository, snapshot, self.origin, self.reporter, timeout=LOCK_TIMEOUT)
 
     def restore(self, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
         """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept."""
@@ -270,7 +282,7 @@ class App:
                     self.engine,
                     repository,
                     snapshot,
-                    self.environment_name,
+                    self.origin,
                     self.reporter,
                     timeout=LOCK_TIMEOUT,
                     before_swap=lambda manifest: self.plugins.before("restore", project=self, manifest=manifest),

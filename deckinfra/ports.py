@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_BLOB: Final = 64 * 1024 * 1024
 """Size limit of one blob, in bytes. What is larger is kept as several, so memory stays bounded."""
 
+MAX_CHUNK: Final = 16 * 1024 * 1024
+"""Size limit of one chunk that an engine gives, in bytes. Stored, it may be a little larger than it was."""
+
 VERSION_TABLE: Final = "alembic_version"
 """The table in which migrations keep the revisions that a database is at."""
 
@@ -130,7 +133,7 @@ class Snapshot(Protocol):
     """What else the manifest should keep: versions, positions. JSON values; no secrets."""
 
     def chunks(self) -> Iterator[Chunk]:
-        """Give all the data, each chunk at most :data:`MAX_BLOB` bytes. Unchanged data gives the same chunks."""
+        """Give all the data, each chunk at most :data:`MAX_CHUNK` bytes. Unchanged data gives the same chunks."""
 
     def facts(self) -> Sequence[Facts]:
         """Give what a restore will be compared with. Called after :meth:`chunks` has ended."""

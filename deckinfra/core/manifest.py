@@ -37,6 +37,17 @@ def parse_time(text: str, what: str) -> datetime:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Whose snapshot it is: a repository may be shared by several projects, and by environments of one."""
+
+    project: str
+    environment: str
+
+    def __str__(self) -> str:
+        return f"environment '{self.environment}' of project '{self.project}'"
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of one part by looking at it, in the source and again in what was restored.
 
@@ -72,7 +83,7 @@ class Manifest:
     id: str
     time: datetime
     seconds: float
-    environment: str
+    origin: Origin
     engine: str
     database: str
     revisions: tuple[str, ...]
@@ -92,7 +103,8 @@ class Manifest:
             "id": self.id,
             "time": format_time(self.time),
             "seconds": round(self.seconds, 3),
-            "environment": self.environment,
+            "project": self.origin.project,
+            "environment": self.origin.environment,
             "engine": self.engine,
             "database": self.database,
             "revisions": list(self.revisions),
@@ -129,7 +141,7 @@ class Manifest:
             id=identity,
             time=parse_time(field_of(document, "time", str, what), what),
             seconds=number_of(document, "seconds", what),
-            environment=field_of(document, "environment", str, what),
+            origin=Origin(field_of(document, "project", str, what), field_of(document, "environment", str, what)),
             engine=field_of(document, "engine", str, what),
             database=field_of(document, "database", str, what),
             revisions=_strings(document, "revisions", what),

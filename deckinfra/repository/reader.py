@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deckinfra.core.manifest import Manifest, Part
-from deckinfra.errors import BlobNotFoundError, DamagedError
+from deckinfra.errors import BlobNotFoundError, DamagedError, StoreError
 from deckinfra.ports import Store
 from deckinfra.repository.codec import Codec
-from deckinfra.repository.layout import object_name
+from deckinfra.repository.layout import CONFIG, object_name
 from deckinfra.repository.lists import ChunkEntry, decode_list
 from deckinfra.repository.pipeline import ordered_map
 
@@ -52,12 +52,26 @@ class StoredSnapshot:
         return decode_list(self.object(identity), f"list {identity[:12]}…")
 
     def object(self, identity: str) -> bytes:
-        """Give the content of one object, checked."""
+        """Give the content of one object, checked.
+
+        Where the store fails at this object alone, and twice, the object is what is wrong: a bad sector must not
+        keep verify from the other snapshots. Any other :class:`StoreError` comes through.
+        """
         try:
-            stored = self._store.get(object_name(identity))
+            stored = self._stored(identity)
+        except StoreError:
+            self._store.get(CONFIG)
+            try:
+                stored = self._stored(identity)
+            except StoreError as error:
+                raise DamagedError(f"object {identity[:12]}… cannot be read: {error.message}") from error
+        return self._codec.decode(identity, stored)
+
+    def _stored(self, identity: str) -> bytes:
+        try:
+            return self._store.get(object_name(identity))
         except BlobNotFoundError as error:
             raise DamagedError(f"object {identity[:12]}… is missing") from error
-        return self._codec.decode(identity, stored)
 
     def chunk(self, entry: ChunkEntry) -> bytes:
         """Give the content of one chunk, checked against its list as well."""

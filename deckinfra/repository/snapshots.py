@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deckinfra.core.documents import decode, encode, field_of
-from deckinfra.core.manifest import SNAPSHOT_ID, Manifest
+from deckinfra.core.manifest import SNAPSHOT_ID, Manifest, Origin
 from deckinfra.core.names import closest
 from deckinfra.errors import BlobNotFoundError, DamagedError, UnknownNameError
 from deckinfra.ports import Store
@@ -57,22 +57,22 @@ class Snapshots:
             raise DamagedError(f"{what} belongs to snapshot {manifest.id}")
         return manifest
 
-    def find(self, wanted: str, environment: str) -> Manifest:
+    def find(self, wanted: str, origin: Origin) -> Manifest:
         """Read the snapshot that :meth:`resolve` finds."""
-        return self.read(self.resolve(wanted, environment))
+        return self.read(self.resolve(wanted, origin))
 
-    def resolve(self, wanted: str, environment: str) -> str:
-        """Give the id of a snapshot: named by it, a beginning of it, its last part, or ``latest`` of one environment.
+    def resolve(self, wanted: str, origin: Origin) -> str:
+        """Give the id of a snapshot: named by it, a beginning of it, its last part, or ``latest`` of one origin.
 
         The manifests that are newer than the latest one have to be whole: whose they are, only they tell.
         """
         ids = self.ids()
         if wanted == "latest":
             for identity in ids:
-                if self.read(identity).environment == environment:
+                if self.read(identity).origin == origin:
                     return identity
             raise UnknownNameError(
-                f"there is no snapshot of environment '{environment}' in {self._store}",
+                f"there is no snapshot of {origin} in {self._store}",
                 hint="'invoke db.backups' lists what there is; 'invoke db.backup' makes one.",
             )
         matches = [identity for identity in ids if wanted and wanted in (identity, identity.rpartition("-")[2])]

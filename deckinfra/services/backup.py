@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import deckinfra
-from deckinfra.core.manifest import Manifest
+from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.ports import Engine, Reporter
 from deckinfra.repository import Repository
 from deckinfra.services.locking import clean_up
@@ -29,7 +29,7 @@ def snapshot_id(moment: datetime) -> str:
 def backup(
     engine: Engine,
     repository: Repository,
-    environment: str,
+    origin: Origin,
     reporter: Reporter,
     *,
     clock: Callable[[], datetime] = now,
@@ -41,7 +41,8 @@ def backup(
     """
     began = time.monotonic()
     repository.clean("db.backup")
-    clean_up(engine, "db.backup", reporter)
+    if engine.state().exists:
+        clean_up(engine, "db.backup", reporter)
     with repository.shared("db.backup") as lock, engine.snapshot() as snapshot:
         moment = clock()
         writer = repository.writer()
@@ -53,7 +54,7 @@ def backup(
             id=snapshot_id(moment),
             time=moment.replace(microsecond=0),
             seconds=time.monotonic() - began,
-            environment=environment,
+            origin=origin,
             engine=engine.name,
             database=str(engine.url),
             revisions=snapshot.revisions,

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from deckinfra.core.manifest import Origin
 from deckinfra.core.proof import Proof
 from deckinfra.errors import DamagedError
 from deckinfra.ports import Engine, Reporter
@@ -21,7 +22,7 @@ def drill(
     engine: Engine,
     repository: Repository,
     wanted: str,
-    environment: str,
+    origin: Origin,
     reporter: Reporter,
     *,
     timeout: float,
@@ -34,7 +35,7 @@ def drill(
     """
     began = time.monotonic()
     with repository.reading("db.drill"):
-        manifest = repository.snapshots.find(wanted, environment)
+        manifest = repository.snapshots.find(wanted, origin)
 
         def record(problems: tuple[str, ...]) -> Proof:
             objects = sum(part.chunks + len(part.lists) for part in manifest.parts)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from deckinfra.core.manifest import Facts, Manifest, Part
+from deckinfra.core.manifest import Facts, Manifest, Origin, Part
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, RefusedError
 from deckinfra.ports import Engine, Kept, Reporter, Shadow
@@ -46,7 +46,7 @@ def restore(
     engine: Engine,
     repository: Repository,
     wanted: str,
-    environment: str,
+    origin: Origin,
     reporter: Reporter,
     *,
     timeout: float,
@@ -59,7 +59,7 @@ def restore(
     """
     began = time.monotonic()
     with repository.reading("db.restore"):
-        manifest = repository.snapshots.find(wanted, environment)
+        manifest = repository.snapshots.find(wanted, origin)
         with (
             locked(engine, "db.restore", reporter, timeout=timeout),
             loaded(engine, repository, manifest, "db.restore", reporter) as (shadow, found),

@@ -89,7 +89,7 @@ def _proven(project: App) -> Manifest | None:
         with project.repository() as repository:
             for listed in repository.listed():
                 manifest = listed.manifest
-                if manifest.environment != project.environment_name or set(manifest.revisions) != current:
+                if manifest.origin != project.origin or set(manifest.revisions) != current:
                     continue
                 proofs = repository.proofs.of(manifest.id)
                 if proofs and proofs[0].good and any(proof.good and proof.kind == "drill" for proof in proofs):

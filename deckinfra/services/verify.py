@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from deckinfra.core.manifest import Manifest
+from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.core.proof import Proof
 from deckinfra.errors import DamagedError
 from deckinfra.repository import Repository, StoredSnapshot
@@ -84,9 +84,9 @@ def _look(reader: StoredSnapshot, entry: ChunkEntry) -> tuple[ChunkEntry, str]:
     return entry, ""
 
 
-def _wanted(repository: Repository, wanted: str | None, environment: str) -> list[str]:
+def _wanted(repository: Repository, wanted: str | None, origin: Origin) -> list[str]:
     """Give the ids of the snapshots to check; that a manifest is damaged is for the check to find."""
-    return repository.snapshots.ids() if wanted is None else [repository.snapshots.resolve(wanted, environment)]
+    return repository.snapshots.ids() if wanted is None else [repository.snapshots.resolve(wanted, origin)]
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def _checker() -> Iterator[_Checker]:
 
 
 def verify(
-    repository: Repository, wanted: str | None, *, environment: str, clock: Callable[[], datetime] = now
+    repository: Repository, wanted: str | None, *, origin: Origin, clock: Callable[[], datetime] = now
 ) -> VerifyResult:
     """Check one snapshot, or with None every one in the repository, and keep a proof for each.
 
@@ -108,7 +108,7 @@ def verify(
     proofs: list[Proof] = []
     problems: list[str] = []
     with repository.reading("db.verify"), _checker() as checker:
-        for identity in _wanted(repository, wanted, environment):
+        for identity in _wanted(repository, wanted, origin):
             started, objects = time.monotonic(), checker.objects
             try:
                 manifest = repository.snapshots.read(identity)

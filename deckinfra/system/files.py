@@ -37,8 +37,15 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = 
 
 
 def link_exclusive(source: Path, target: Path) -> None:
-    """Give ``source`` the second name ``target``; :class:`FileExistsError` if that is taken."""
-    target.hardlink_to(source)
+    """Give ``source`` the second name ``target``; :class:`FileExistsError` if that is taken.
+
+    A file system that has no hard links is an :class:`OSError` with the number ``ENOTSUP``.
+    """
+    try:
+        target.hardlink_to(source)
+    except PermissionError as error:
+        # What was just written may be linked, so it is not that: Linux answers so for FAT and exFAT.
+        raise OSError(errno.ENOTSUP, "the file system has no hard links") from error
 
 
 def sync_directory(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Mapping
@@ -20,12 +21,14 @@ from deckinfra.core.manifest import format_time
 class Owner:
     """One process at one piece of work.
 
-    ``machine`` identifies a boot of a host and its process namespace, and ``started`` a process
-    within it (both opaque), so that a process number that was used again is not mistaken.
+    ``machine`` identifies an installed system, ``boot`` a boot of it with its process namespace, and
+    ``started`` a process within that (all opaque), so that a process number that was used again is
+    not mistaken. What the system does not tell is empty.
     """
 
     host: str
     machine: str
+    boot: str
     pid: int
     started: str
     purpose: str
@@ -36,7 +39,7 @@ class Owner:
         """Describe this process, about to do ``purpose``."""
         pid = os.getpid()
         now = format_time(datetime.now(UTC))
-        return cls(socket.gethostname(), _machine(), pid, _started(pid) or "", purpose, now)
+        return cls(socket.gethostname(), _machine(), _boot(), pid, _started(pid) or "", purpose, now)
 
     def document(self) -> dict[str, Any]:
         """Give the owner as a JSON object."""
@@ -50,20 +53,35 @@ class Owner:
 
     def is_dead(self) -> bool:
         """Whether this process has certainly ended. Of one on another machine nothing is certain."""
-        if self.machine != _machine() or not self.machine:
-            return False
-        started = _started(self.pid)
-        return started is None or started not in {"", self.started}
+        if self.boot and self.boot == _boot():
+            started = _started(self.pid)
+            return started is None or started not in {"", self.started}
+        return self._was_rebooted()
+
+    def _was_rebooted(self) -> bool:
+        """Whether this machine was started anew since. Copies of a system share its identity: the name counts too."""
+        here = (socket.gethostname(), _machine())
+        kernel, now = self.boot.partition("/")[0], _boot().partition("/")[0]
+        return bool(self.machine and kernel and now) and (self.host, self.machine) == here and kernel != now
 
     def __str__(self) -> str:
         return f"{self.purpose} (process {self.pid} on {self.host}, since {self.since})"
 
 
-_TEXTS = ("host", "machine", "started", "purpose", "since")
+_TEXTS = ("host", "machine", "boot", "started", "purpose", "since")
 
 
 @cache
 def _machine() -> str:
+    """Give a digest of the installed system's identity, which is not to be shown as it is (man machine-id)."""
+    try:
+        return hashlib.sha256(Path("/etc/machine-id").read_bytes().strip()).hexdigest()[:16]
+    except OSError:
+        return ""
+
+
+@cache
+def _boot() -> str:
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"

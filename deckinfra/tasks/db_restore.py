@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from deckinfra.tasks.db_backup import REMOTE, SNAPSHOT
 from deckinfra.tasks.decorator import task
-from deckinfra.tasks.text import count, duration, moment
+from deckinfra.tasks.text import count, duration, moment, size
 
 if TYPE_CHECKING:
     from deckinfra.app import App, Remote
+    from deckinfra.ports import Kept
     from deckinfra.services.results import RestoreResult, UndoResult
     from deckinfra.tasks.terminal import Terminal
 
@@ -23,13 +25,19 @@ def _show_restore(result: RestoreResult, terminal: Terminal) -> None:
         terminal.line(f"What it replaced is kept as {result.kept.id}; 'invoke db.undo-restore' puts it back.")
 
 
+def _settle_snapshot(project: App, snapshot: str, remote: Remote) -> Mapping[str, Any]:
+    return {"snapshot": project.find_snapshot(snapshot, remote).id}
+
+
 def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
-    chosen = f"snapshot '{snapshot}' of {project.repository_url(remote)}"
+    manifest = project.find_snapshot(snapshot, remote)
+    chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)}"
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 
 
 @task(
     show=_show_restore,
+    settle=_settle_snapshot,
     destroys=_loss_of_restore,
     optional=("remote",),
     help={"snapshot": SNAPSHOT, "remote": REMOTE},
@@ -59,4 +67,31 @@ def undo_restore(project: App) -> UndoResult:
     return project.undo_restore()
 
 
-TASKS: Final = (restore, undo_restore)
+def _show_kept(states: Sequence[Kept], terminal: Terminal) -> None:
+    if not states:
+        terminal.line("No restore has replaced anything that is kept.")
+        return
+    rows = [(kept.id, moment(kept.time), size(kept.size), "" if kept.intact else "no", kept.reason) for kept in states]
+    terminal.table(("kept", "replaced", "size", "readable", "why"), rows)
+
+
+def _loss_of_discard(project: App, discard: str | None) -> str | None:
+    if discard is None:
+        return None
+    return f"delete what restores of '{project.environment_name}' replaced and kept ({discard})"
+
+
+@task(
+    show=_show_kept,
+    destroys=_loss_of_discard,
+    help={"discard": "Delete a kept state for good: its id, or 'all'."},
+)
+def kept(project: App, discard: str | None = None) -> Sequence[Kept]:
+    """List what restores replaced and kept."""
+    if discard is not None:
+        for identity in [state.id for state in project.kept()] if discard == "all" else [discard]:
+            project.discard_kept(identity)
+    return project.kept()
+
+
+TASKS: Final = (restore, undo_restore, kept)

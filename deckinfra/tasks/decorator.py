@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from deckinfra.app import App
 
-_SHORT: Final = {"env": "e", "debug": "d", "yes": "y"}
+_SHORT: Final = {"env": "e", "debug": "d", "yes": "y", "message": "m"}
 
 _HELP: Final = {
     "env": "The environment to work in; the project's default one without it.",
@@ -59,6 +59,7 @@ def task(
     optional: Sequence[str] = (),
     show: Callable[[Any, Terminal], None] | None = None,
     judge: Callable[[Any], None] | None = None,
+    settle: Callable[..., Mapping[str, Any]] | None = None,
     destroys: Callable[..., str | None] | None = None,
     project: bool = True,
 ) -> Callable[[Callable[..., Any]], ProjectTask]:
@@ -67,9 +68,10 @@ def task(
     Every option of the body has a default, which gives its type; ``help`` describes each; those in
     ``optional`` may be given without a value, and are True then. What the body returns is printed by
     ``show``, or with ``--json`` as one document; then ``judge`` may raise the error that it amounts to.
-    ``destroys`` is called first, with the same arguments: where it gives what will be lost (``delete the
-    snapshots that …``), the task asks for consent. With ``project=False``, the body is given the project's
-    folder instead.
+    ``settle`` is called first, with the same arguments, and pins down options that leave something open
+    (``latest``), so that what a person agrees to is what is done. Then ``destroys`` is called: where it
+    gives what will be lost (``delete the snapshots that …``), the task asks for consent. With
+    ``project=False``, the body is given the project's folder instead.
 
     Adds ``--env/-e``, ``--progress``, ``--debug/-d``; ``--json`` with ``show``; ``--yes/-y`` and
     ``--confirm`` with ``destroys``. The first line of the body's docstring is the task's help.
@@ -86,6 +88,8 @@ def task(
             with edge(terminal, debug=debug):
                 _refuse_dry_run(context)
                 subject: Any = _open(context, given, terminal) if project else folder_of(context)
+                if settle is not None:
+                    options |= settle(subject, **options)
                 if destroys is not None:
                     _consent(subject, destroys(subject, **options), given, terminal)
                 result = function(subject, **options)

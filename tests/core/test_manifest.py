@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from deckinfra.core.documents import decode, encode
-from deckinfra.core.manifest import FORMAT, Facts, Manifest, Part, format_time, parse_time
+from deckinfra.core.manifest import FORMAT, Facts, Manifest, Origin, Part, format_time, parse_time
 from deckinfra.errors import DamagedError
 
 LIST = "ab" * 32
@@ -20,7 +20,7 @@ MANIFEST = Manifest(
     id="20261122T213419Z-1a2b3c4d",
     time=datetime(2026, 11, 22, 21, 34, 19, tzinfo=UTC),
     seconds=1.25,
-    environment="local",
+    origin=Origin("deck", "local"),
     engine="sqlite",
     database='sqlite:////srv/it\'s "my" dätä.db',
     revisions=("0001", "0002"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from deckinfra.builtin.stores.directory import DirectoryStore
-from deckinfra.core.manifest import Facts, Manifest
+from deckinfra.core.manifest import Facts, Manifest, Origin
 from deckinfra.core.silent import SilentReporter
 from deckinfra.ports import Chunk, Reporter, Store
 from deckinfra.repository import Repository
@@ -34,6 +34,7 @@ def publish(
     contents: Mapping[str, Sequence[bytes]],
     *,
     time: datetime = NOON,
+    project: str = "deck",
     environment: str = "local",
     engine: str = "sqlite",
     database: str = "sqlite:////srv/app.db",
@@ -49,7 +50,7 @@ def publish(
         id=f"{time:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}",
         time=time,
         seconds=0.5,
-        environment=environment,
+        origin=Origin(project, environment),
         engine=engine,
         database=database,
         revisions=("0001",),

@@ -64,7 +64,7 @@ def _locks(store: Store) -> list[str]:
 
 def _foreign(store: Store, *, exclusive: bool) -> str:
     """Put the lock of somebody on another machine there."""
-    owner = replace(Owner.me("db.backup"), host="elsewhere", machine="elsewhere")
+    owner = replace(Owner.me("db.backup"), host="elsewhere", machine="elsewhere", boot="elsewhere")
     name = lock_name("0000")
     store.put(name, encode({"exclusive": exclusive, "owner": owner.document()}))
     return name

@@ -108,8 +108,25 @@ def test_an_error_of_the_store_comes_through_as_it_is(store: MemoryStore) -> Non
     faulty = FaultyStore(store)
     repository = open_repository(faulty)
     manifest = publish(repository, {"cards": CHUNKS})
-    faulty.fail("get")
+    faulty.fail("get", times=None)
     with pytest.raises(StoreError, match="was lost"):
+        contents_of(repository, manifest)
+
+
+def test_an_object_is_asked_for_again_when_the_store_failed_once(store: MemoryStore) -> None:
+    faulty = FaultyStore(store)
+    repository = open_repository(faulty)
+    manifest = publish(repository, {"cards": CHUNKS})
+    faulty.fail("get")
+    assert contents_of(repository, manifest) == {"cards": CHUNKS}
+
+
+def test_an_object_that_alone_cannot_be_read_is_damaged(store: MemoryStore) -> None:
+    faulty = FaultyStore(store)
+    repository = open_repository(faulty)
+    manifest = publish(repository, {"cards": CHUNKS})
+    faulty.fail("get", times=None, prefix="objects/")
+    with pytest.raises(DamagedError, match=r"object .* cannot be read: the connection to .* was lost"):
         contents_of(repository, manifest)
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from deckinfra.core.documents import decode, encode
-from deckinfra.core.manifest import FORMAT, Manifest
+from deckinfra.core.manifest import FORMAT, Manifest, Origin
 from deckinfra.errors import BlobExistsError, DamagedError, RepositoryError, UnknownNameError
 from deckinfra.repository import Repository
 from deckinfra.repository.config import Config
@@ -73,14 +73,18 @@ def test_other_blobs_beside_them_are_no_snapshots(
 def test_a_snapshot_is_found_by_what_a_person_types(
     repository: Repository, four: list[Manifest], wanted: str, found: str
 ) -> None:
-    assert repository.snapshots.resolve(wanted, "local") == found
-    assert repository.snapshots.find(wanted, "local") == four[KNOWN.index(found)]
+    assert repository.snapshots.resolve(wanted, Origin("deck", "local")) == found
+    assert repository.snapshots.find(wanted, Origin("deck", "local")) == four[KNOWN.index(found)]
 
 
-def test_latest_is_that_of_the_environment(repository: Repository, four: list[Manifest]) -> None:
-    assert repository.snapshots.find("latest", "production") == four[3]
-    with pytest.raises(UnknownNameError, match="there is no snapshot of environment 'test' in memory:"):
-        repository.snapshots.find("latest", "test")
+def test_latest_is_that_of_the_project_and_environment(repository: Repository, four: list[Manifest]) -> None:
+    assert repository.snapshots.find("latest", Origin("deck", "production")) == four[3]
+    with pytest.raises(UnknownNameError, match="of project 'shop'"):
+        repository.snapshots.find("latest", Origin("shop", "production"))
+    with pytest.raises(
+        UnknownNameError, match="there is no snapshot of environment 'test' of project 'deck' in memory:"
+    ):
+        repository.snapshots.find("latest", Origin("deck", "test"))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ def test_what_is_not_found_or_not_clear_is_told(
     repository: Repository, four: list[Manifest], wanted: str, message: str, hint: str
 ) -> None:
     with pytest.raises(UnknownNameError, match=message) as caught:
-        repository.snapshots.find(wanted, "local")
+        repository.snapshots.find(wanted, Origin("deck", "local"))
     assert hint in caught.value.hint
 
 

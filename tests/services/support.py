@@ -8,7 +8,7 @@ from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
-from deckinfra.core.manifest import Manifest
+from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.ports import Engine
 from deckinfra.repository import Repository
 from deckinfra.services.backup import backup, now
@@ -40,4 +40,4 @@ def taken(
     engine: Engine, repository: Repository, *, environment: str = "local", clock: Callable[[], datetime] = now
 ) -> Manifest:
     """Take a backup."""
-    return backup(engine, repository, environment, repository.reporter, clock=clock)
+    return backup(engine, repository, Origin("deck", environment), repository.reporter, clock=clock)

@@ -14,7 +14,7 @@ import pytest
 
 import deckinfra
 from deckinfra.builtin.engines.sqlite.engine import SqliteEngine
-from deckinfra.core.manifest import SNAPSHOT_ID, Facts
+from deckinfra.core.manifest import SNAPSHOT_ID, Facts, Origin
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, LockedError, StoreError
 from deckinfra.repository import Repository
@@ -52,7 +52,7 @@ def test_a_manifest_tells_what_when_and_from_where(engine: SqliteEngine, live: P
     manifest = taken(engine, repository, clock=lambda: NOON)
     assert SNAPSHOT_ID.match(manifest.id)
     assert manifest.id.startswith("20261122T120000Z-000")
-    assert (manifest.time, manifest.environment, manifest.engine) == (NOON, "local", "sqlite")
+    assert (manifest.time, manifest.origin, manifest.engine) == (NOON, Origin("deck", "local"), "sqlite")
     assert manifest.database == f"sqlite:///{live}"
     assert (manifest.host, manifest.tool) == (socket.gethostname(), f"deckinfra {deckinfra.__version__}")
     assert Facts("table", "cards", rows=CARDS) in manifest.facts
@@ -112,7 +112,7 @@ def test_the_clock_gives_the_time_with_its_zone() -> None:
 
 def test_the_latest_of_one_second_is_the_latest(engine: SqliteEngine, repository: Repository) -> None:
     made = [taken(engine, repository).id for _ in range(3)]
-    assert repository.snapshots.resolve("latest", "local") == made[-1]
+    assert repository.snapshots.resolve("latest", Origin("deck", "local")) == made[-1]
 
 
 def test_where_there_is_no_database_there_is_no_backup(tmp_path: Path, repository: Repository) -> None:

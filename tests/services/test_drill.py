@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from deckinfra.builtin.engines.sqlite.engine import SqliteEngine
+from deckinfra.core.manifest import Origin
 from deckinfra.errors import DamagedError, LockedError, RefusedError, UnknownNameError
 from deckinfra.repository import Repository
 from deckinfra.repository.layout import object_name
@@ -22,7 +23,9 @@ from .support import execute, taken
 
 def _drill(engine: SqliteEngine, repository: Repository, wanted: str = "latest") -> DrillResult:
     moment = NOON + timedelta(days=1, microseconds=9)
-    return drill(engine, repository, wanted, "local", repository.reporter, timeout=0, clock=lambda: moment)
+    return drill(
+        engine, repository, wanted, Origin("deck", "local"), repository.reporter, timeout=0, clock=lambda: moment
+    )
 
 
 def test_a_whole_snapshot_is_proven_and_the_live_database_left_alone(

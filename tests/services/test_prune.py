@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from deckinfra.core.manifest import Manifest
+from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.core.proof import Proof
 from deckinfra.core.retention import Policy
 from deckinfra.errors import DamagedError, LockedError, StoreError
@@ -63,7 +63,7 @@ def test_what_the_policy_keeps_stays_whole_and_the_rest_goes(repository: Reposit
     assert (result.removed_snapshots, result.removed_objects, len(gone)) == (3, 6, 6)
     assert result.freed_bytes == sum(before[name] for name in gone)
     assert all(len(contents_of(repository, manifest)["cards"]) == 6 for manifest in days[3:])
-    assert all(proof.good for proof in verify(repository, None, environment="local").proofs)
+    assert all(proof.good for proof in verify(repository, None, origin=Origin("deck", "local")).proofs)
 
 
 def test_a_dry_run_says_the_same_and_deletes_nothing(repository: Repository, store: MemoryStore) -> None:
@@ -114,6 +114,7 @@ def test_each_environments_database_is_judged_by_itself(repository: Repository) 
         _day(repository, 5, environment="production"),
         _day(repository, 4, database="sqlite:////srv/other.db"),
         publish(repository, {"cards": COMMON}, time=NOON, engine="mysql"),
+        publish(repository, {"cards": COMMON}, time=NOON, project="shop"),
     ]
     for day in range(3):
         _day(repository, day)
@@ -181,7 +182,10 @@ def test_an_error_of_the_store_while_marking_deletes_nothing(repository: Reposit
     before = _everything(store)
     faulty = FaultyStore(store)
     opened = open_repository(faulty)
-    faulty.fail("get", prefix=object_name(days[2].parts[0].lists[0]))
+    faulty.fail("get", prefix=object_name(days[2].parts[0].lists[0]), times=None)
+    with pytest.raises(DamagedError, match=r"nothing was pruned: .* cannot be read"):
+        prune(opened, Policy(last=1), dry_run=False)
+    faulty.fail("get", times=None)
     with pytest.raises(StoreError, match="was lost"):
         prune(opened, Policy(last=1), dry_run=False)
     assert _everything(store) == before
@@ -199,7 +203,7 @@ def test_one_that_breaks_off_half_way_leaves_a_valid_repository_and_the_next_one
     faulty.fail("delete", prefix=prefix)
     with pytest.raises(StoreError, match="was lost"):
         prune(opened, Policy(last=1), dry_run=False)
-    assert all(proof.good for proof in verify(repository, None, environment="local").proofs)
+    assert all(proof.good for proof in verify(repository, None, origin=Origin("deck", "local")).proofs)
     prune(opened, Policy(last=1), dry_run=False)
     assert repository.snapshots.ids() == [days[3].id]
     assert {blob.name.split("/")[1] for blob in store.list(PROOFS)} == {days[3].id}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deckinfra.builtin.engines.sqlite.engine import SqliteEngine
-from deckinfra.core.manifest import Facts, Manifest
+from deckinfra.core.manifest import Facts, Manifest, Origin
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DamagedError, LockedError, RefusedError, StoreError, UnknownNameError
 from deckinfra.repository import Repository
@@ -30,7 +30,9 @@ def _restore(
     environment: str = "local",
     before_swap: Callable[[Manifest], None] = lambda manifest: None,
 ) -> RestoreResult:
-    return restore(engine, repository, wanted, environment, repository.reporter, timeout=0, before_swap=before_swap)
+    return restore(
+        engine, repository, wanted, Origin("deck", environment), repository.reporter, timeout=0, before_swap=before_swap
+    )
 
 
 def _beside(live: Path) -> list[str]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from deckinfra.core.manifest import Manifest
+from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.errors import DamagedError, RepositoryError, StoreError, UnknownNameError
 from deckinfra.repository import Repository
 from deckinfra.repository.layout import LOCKS, object_name, snapshot_name
@@ -40,7 +40,9 @@ def two(repository: Repository) -> tuple[Manifest, Manifest]:
 
 
 def _verify(repository: Repository, wanted: str | None = None) -> VerifyResult:
-    return verify(repository, wanted, environment="local", clock=lambda: NOON + timedelta(days=2, microseconds=7))
+    return verify(
+        repository, wanted, origin=Origin("deck", "local"), clock=lambda: NOON + timedelta(days=2, microseconds=7)
+    )
 
 
 def _damaged(result: VerifyResult) -> set[str]:
@@ -236,9 +238,21 @@ def test_a_store_that_cannot_be_read_is_an_error_and_proves_nothing(
     faulty = FaultyStore(store)
     opened = open_repository(faulty)
     before = threading.active_count()
-    faulty.fail("get", prefix=_chunk(repository, COMMON[0]))
+    faulty.fail("get", times=None)
     with pytest.raises(StoreError, match="was lost"):
         _verify(opened)
     assert repository.proofs.of(two[1].id) == []
     assert list(store.list(LOCKS)) == []
     assert threading.active_count() == before
+
+
+def test_an_object_that_cannot_be_read_is_a_problem_of_its_snapshots_only(
+    repository: Repository, store: MemoryStore, two: tuple[Manifest, Manifest]
+) -> None:
+    faulty = FaultyStore(store)
+    opened = open_repository(faulty)
+    faulty.fail("get", prefix=_chunk(repository, OLD[-1]), times=None)
+    good, bad = _verify(opened).proofs
+    assert (good.snapshot, good.problems) == (two[1].id, ())
+    assert (bad.snapshot, len(bad.problems)) == (two[0].id, 1)
+    assert "cannot be read" in bad.problems[0]

@@ -83,9 +83,9 @@ def test_a_process_number_that_was_used_again_is_another_process() -> None:
     assert replace(me, started=str(int(me.started) - 1)).is_dead()
 
 
-@pytest.mark.parametrize("machine", ["", "another boot/pid:[1]"])
-def test_of_a_process_elsewhere_nothing_is_certain(machine: str) -> None:
-    assert not replace(Owner.me("db.backup"), pid=2**22 + 1, machine=machine).is_dead()
+@pytest.mark.parametrize("boot", ["", "another boot/pid:[1]"])
+def test_of_a_process_elsewhere_nothing_is_certain(boot: str) -> None:
+    assert not replace(Owner.me("db.backup"), pid=2**22 + 1, machine="another", boot=boot).is_dead()
 
 
 @pytest.mark.parametrize("pid", [2**22 + 1, 10**30])
@@ -146,7 +146,7 @@ from dataclasses import replace
 from deckinfra.system.processes import Owner
 
 me = Owner.me("db.backup")
-sys.exit(3 if me.is_dead() or replace(me, machine="x", pid=2**22 + 1).is_dead() or me.machine else 0)
+sys.exit(3 if me.is_dead() or replace(me, boot="x", pid=2**22 + 1).is_dead() or me.boot else 0)
 """
 
 
@@ -157,3 +157,11 @@ def test_where_the_kernel_tells_nothing_of_processes_none_is_certainly_dead() ->
     if ended.returncode == 77:
         pytest.skip("/proc cannot be taken away here")
     assert ended.returncode == 0
+
+
+def test_a_process_from_before_this_machine_was_started_anew_is_dead() -> None:
+    before = replace(Owner.me("db.prune"), boot="the boot before/pid:[1]")
+    assert before.is_dead()
+    assert not replace(before, host="a copy of this machine").is_dead()
+    assert not replace(before, machine="").is_dead()
+    assert not replace(before, boot="").is_dead()

@@ -43,7 +43,8 @@ def test_a_restore_is_refused_without_consent(ready: Project) -> None:
     _spoil(ready)
     refused = ready.invoke("db.restore")
     assert (refused.code, refused.out) == (10, "")
-    assert "replace the database of 'local' by snapshot 'latest' of file:backups/local" in refused.err
+    assert "replace the database of 'local' by snapshot 2" in refused.err
+    assert "of environment 'local' of project 'shop', taken 2" in refused.err
     assert ready.invoke("db.undo-restore").code == 10
     assert _names(ready) == ["spoilt"] * 3
 
@@ -73,3 +74,16 @@ def test_undoing_where_nothing_is_live_keeps_nothing(ready: Project) -> None:
     undone = ready.invoke("db.undo-restore", "-y")
     assert (undone.code, len(undone.out.splitlines())) == (0, 1)
     assert _names(ready) == before
+
+
+def test_what_was_kept_is_listed_and_discarded(ready: Project) -> None:
+    assert ready.invoke("db.kept").out == "No restore has replaced anything that is kept.\n"
+    for _ in range(3):
+        ready.invoke("db.restore", "-y")
+    newest, *others = ready.invoke("db.kept", "--json").document
+    assert newest["reason"].startswith("replaced by snapshot ")
+    assert newest["id"] in ready.invoke("db.kept").out
+    assert ready.invoke("db.kept", f"--discard={newest['id']}").code == 10
+    assert ready.invoke("db.kept", f"--discard={newest['id']}", "-y", "--json").document == others
+    assert ready.invoke("db.kept", "--discard=nothing", "-y").code == 2
+    assert ready.invoke("db.kept", "--discard=all", "-y", "--json").document == []

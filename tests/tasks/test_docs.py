@@ -11,7 +11,7 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from deckinfra import errors
-from deckinfra.core.manifest import Facts, Manifest, Part
+from deckinfra.core.manifest import Facts, Manifest, Origin, Part
 from deckinfra.core.settings import Problem, Value
 from deckinfra.plugins import PluginRecord
 from deckinfra.ports import Kept
@@ -53,7 +53,7 @@ def test_every_task_and_every_option_has_its_place(project: Project) -> None:
 
 
 def test_the_common_options_are_on_the_tasks_that_the_page_says(project: Project) -> None:
-    destroying = {"db.restore", "db.undo-restore", "db.rollback", "db.prune"}
+    destroying = {"db.restore", "db.undo-restore", "db.kept", "db.rollback", "db.prune"}
     for name, task in _tasks(project):
         options = _options(task)
         assert ("env" in options) == ("progress" in options) == (name not in {"plugins", "test", "bench"}), name
@@ -105,7 +105,7 @@ def _manifest() -> Manifest:
         id="20261122T213419Z-0123abcd",
         time=datetime(2026, 11, 22, 21, 34, 19, tzinfo=UTC),
         seconds=1.0,
-        environment="local",
+        origin=Origin("deck", "local"),
         engine="sqlite",
         database="shop",
         revisions=("0001",),

@@ -219,6 +219,8 @@ def _explain(error: OSError) -> tuple[str, str]:
         return "it is not allowed", "See who owns the folder, its mode, and whether the disk is read-only."
     if error.errno in {errno.ENOTDIR, errno.EISDIR, errno.EEXIST}:
         return "a file is where a folder should be, or a folder where a file should be", "Move it out of the way."
+    if error.errno == errno.ENOTSUP:
+        return str(error.strerror), "FAT and exFAT have none: keep backups on ext4, XFS, Btrfs, ZFS or the like."
     return error.strerror or str(error), "See whether the disk is there and sound."
 
 
