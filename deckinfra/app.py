@@ -239,6 +239,7 @@ class App:
         from deckinfra.services.backup import backup
 
         with self._phase("backup"):
+            self.engine.state()
             self.plugins.before("backup", project=self)
             with self.repository(remote, create=True) as repository:
                 manifest = backup(self.engine, repository, self.origin, self.reporter)

@@ -81,4 +81,4 @@ if [ "$(cat -- "$venv/.deckinfra-installed" 2>/dev/null || true)" != "$stamp" ];
 fi
 
 cd -- "$root"
-exec "$venv/bin/invoke" setup "$@"
+exec "$venv/bin/python" -m invoke setup "$@"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,9 +59,21 @@ class Proof:
         )
 
 
+def verdict(proofs: Sequence[Proof]) -> Proof | None:
+    """Give the proof that counts, of all that a snapshot has, newest first; None if it has none.
+
+    A drill proves more than a verify: what a drill found is only overruled by a newer drill, or by a newer
+    verify that found damage.
+    """
+    drill = next((proof for proof in proofs if proof.kind == "drill"), None)
+    if drill is None or proofs[0] is drill:
+        return proofs[0] if proofs else None
+    return proofs[0] if drill.good or not proofs[0].good else drill
+
+
 @dataclass(frozen=True)
 class Listed:
-    """One snapshot in a list: its manifest and its newest proof, if there is one."""
+    """One snapshot in a list: its manifest and the proof that counts, if there is one."""
 
     manifest: Manifest
     proof: Proof | None

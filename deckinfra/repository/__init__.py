@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from deckinfra.core.manifest import Manifest
-from deckinfra.core.proof import Listed, Proof
+from deckinfra.core.proof import Listed, Proof, verdict
 from deckinfra.errors import DamagedError, LockedError, RepositoryError, StoreError, UnknownNameError
 from deckinfra.ports import Reporter, Store
 from deckinfra.repository.codec import Codec
@@ -54,7 +54,7 @@ class Repository:
             if not create:
                 raise RepositoryError(
                     f"there is no backup repository at {store}",
-                    hint="'invoke db.backup' makes one. Is BACKUP_REPOSITORY right? 'invoke env.show' tells.",
+                    hint="'invoke db.backup' makes one. Is BACKUP_REPOSITORY (or the remote) right? 'invoke env.show' tells.",
                 )
             config = create_config(store, Config.new())
         return cls(store, config, level=level, threads=threads, reporter=reporter)
@@ -72,7 +72,7 @@ class Repository:
             try:
                 self.clean(purpose)
                 stack.enter_context(self.shared(purpose))
-            except StoreError as error:
+            except (StoreError, DamagedError) as error:
                 self.reporter.warn(f"reading without a lock: {error.message}")
             yield
 
@@ -105,7 +105,7 @@ class Repository:
         return StoredSnapshot(self.store, self.codec, self.threads, manifest)
 
     def listed(self) -> tuple[Listed, ...]:
-        """Give the snapshots, newest first, each with its newest proof. Damaged manifests are warned of."""
+        """Give the snapshots, newest first, each with the proof that counts. Damaged manifests are warned of."""
         found = []
         for identity in self.snapshots.ids():
             try:
@@ -116,7 +116,7 @@ class Repository:
                 self.reporter.warn(error.message)
                 continue
             proofs = self.proofs.of(identity)
-            found.append(Listed(manifest, proofs[0] if proofs else None))
+            found.append(Listed(manifest, verdict(proofs)))
         return tuple(found)
 
     def record(self, proof: Proof) -> None:

@@ -35,7 +35,7 @@ class _Lock:
     owner: Owner
 
     def is_dead(self) -> bool:
-        return self.owner.is_dead() or _is_stale(self.blob)
+        return self.owner.is_dead() or (_is_stale(self.blob) and not self.owner.is_alive())
 
 
 class Held:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
+from datetime import timedelta
 
 from deckinfra.core.documents import decode, encode
 from deckinfra.core.proof import Proof
@@ -18,7 +20,10 @@ class Proofs:
         self._store = store
 
     def record(self, proof: Proof) -> None:
-        """Keep a proof."""
+        """Keep a proof, as the newest one of its snapshot even when the clock was set back since the last."""
+        for newest in self.of(proof.snapshot)[:1]:
+            if newest.time > proof.time:
+                proof = replace(proof, time=newest.time + timedelta(seconds=1))
         moment = proof.time.strftime("%Y%m%dT%H%M%SZ")
         name = f"{proofs_of(proof.snapshot)}{moment}-{proof.kind}-{secrets.token_hex(2)}.json"
         self._store.put(name, encode(proof.document()), overwrite=False)

@@ -31,7 +31,8 @@ class StoredSnapshot:
         except DamagedError as error:
             raise DamagedError(
                 f"snapshot {self._manifest.id} in {self._store} is damaged: {error.message}",
-                hint="Nothing live was changed. 'invoke db.verify' tells which snapshots are whole.",
+                hint="Nothing live was changed. 'invoke db.verify' tells which snapshots are whole; --remote looks "
+                "elsewhere; a new backup mends what the live database still has.",
             ) from error
 
     def _chunks(self, part: Part) -> Iterator[bytes]:

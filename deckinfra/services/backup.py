@@ -6,10 +6,11 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import deckinfra
 from deckinfra.core.manifest import Manifest, Origin
+from deckinfra.errors import LockedError
 from deckinfra.ports import Engine, Reporter
 from deckinfra.repository import Repository
 from deckinfra.services.locking import clean_up
@@ -24,6 +25,18 @@ def snapshot_id(moment: datetime) -> str:
     """Make up the id of a snapshot taken at ``moment``: ids sort by time, within a second by its 4096th parts."""
     utc = moment.astimezone(UTC)
     return f"{utc:%Y%m%dT%H%M%SZ}-{utc.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(16**5):05x}"
+
+
+def _next(repository: Repository, moment: datetime) -> tuple[datetime, str]:
+    """Give the time and id of a new snapshot: it is the newest one, even when the clock was set back since the last."""
+    identity = snapshot_id(moment)
+    newest = next(iter(repository.snapshots.ids()), "")
+    if identity > newest:
+        return moment, identity
+    latest = datetime.strptime(newest.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    if latest - moment > timedelta(minutes=1):
+        repository.reporter.warn(f"the newest snapshot in {repository} is from the future: is the clock right here?")
+    return latest + timedelta(seconds=1), snapshot_id(latest + timedelta(seconds=1))
 
 
 def backup(
@@ -44,14 +57,14 @@ def backup(
     if engine.state().exists:
         clean_up(engine, "db.backup", reporter)
     with repository.shared("db.backup") as lock, engine.snapshot() as snapshot:
-        moment = clock()
+        moment, identity = _next(repository, clock())
         writer = repository.writer()
         with reporter.progress("back up", snapshot.size) as progress:
             writer.write(snapshot.chunks(), progress)
         facts = tuple(snapshot.facts())
         parts = writer.parts(facts)
         manifest = Manifest(
-            id=snapshot_id(moment),
+            id=identity,
             time=moment.replace(microsecond=0),
             seconds=time.monotonic() - began,
             origin=origin,
@@ -69,4 +82,10 @@ def backup(
         )
         lock.check()
         repository.snapshots.publish(manifest)
+        try:
+            lock.check()
+        except LockedError:
+            # A prune that took this lock for a dead one's may have taken its objects for garbage.
+            repository.snapshots.delete(manifest.id)
+            raise
     return manifest

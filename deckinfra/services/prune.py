@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from deckinfra.core.manifest import OBJECT_ID, Manifest, Origin
+from deckinfra.core.proof import verdict
 from deckinfra.core.retention import Decision, Policy, decide
 from deckinfra.errors import DamagedError
 from deckinfra.ports import BlobInfo
@@ -17,7 +18,7 @@ from deckinfra.services.results import PruneResult
 
 
 def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResult:
-    """Apply ``policy`` to each database of each project and environment by itself.
+    """Apply ``policy`` to each database of each project, environment and host by itself.
 
     Nobody else is at work meanwhile: :class:`LockedError` if that cannot be had, or is lost. If a manifest or a list
     that is to stay cannot be read, then nothing is deleted: :class:`DamagedError` says which, since
@@ -48,9 +49,9 @@ def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResu
 
 
 def _decisions(repository: Repository, manifests: Sequence[Manifest], policy: Policy) -> tuple[Decision, ...]:
-    groups: dict[tuple[Origin, str, str], list[Manifest]] = defaultdict(list)
+    groups: dict[tuple[Origin, str, str, str], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        groups[manifest.origin, manifest.engine, manifest.database].append(manifest)
+        groups[manifest.origin, manifest.host, manifest.engine, manifest.database].append(manifest)
     decisions: list[Decision] = []
     for group in groups.values():
         newest_first = sorted(group, key=lambda manifest: (manifest.time, manifest.id), reverse=True)
@@ -61,9 +62,9 @@ def _decisions(repository: Repository, manifests: Sequence[Manifest], policy: Po
 
 
 def _is_proven(repository: Repository, snapshot: str) -> bool:
-    """Whether the newest proof of a snapshot found it good."""
-    proofs = repository.proofs.of(snapshot)
-    return bool(proofs) and proofs[0].good
+    """Whether the proof of a snapshot that counts found it good."""
+    proof = verdict(repository.proofs.of(snapshot))
+    return proof is not None and proof.good
 
 
 def _manifests(repository: Repository) -> list[Manifest]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deckinfra.core.proof import verdict
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DamagedError, RepositoryError
 from deckinfra.services.results import SetupResult, Step
@@ -85,14 +86,16 @@ def _backup(project: App) -> tuple[Step, Step]:
 def _proven(project: App) -> Manifest | None:
     """Give the newest snapshot of this environment and schema that a drill proved, and nothing since disproved."""
     current = set(project.migration_status().current)
+    here = (project.origin, str(project.engine.url))
     try:
         with project.repository() as repository:
             for listed in repository.listed():
                 manifest = listed.manifest
-                if manifest.origin != project.origin or set(manifest.revisions) != current:
+                if (manifest.origin, manifest.database) != here or set(manifest.revisions) != current:
                     continue
                 proofs = repository.proofs.of(manifest.id)
-                if proofs and proofs[0].good and any(proof.good and proof.kind == "drill" for proof in proofs):
+                counts = verdict(proofs)
+                if counts and counts.good and any(proof.good and proof.kind == "drill" for proof in proofs):
                     return manifest
     except DamagedError:
         raise

@@ -58,6 +58,10 @@ class Owner:
             return started is None or started not in {"", self.started}
         return self._was_rebooted()
 
+    def is_alive(self) -> bool:
+        """Whether this process certainly goes on."""
+        return bool(self.boot) and self.boot == _boot() and _started(self.pid) == self.started
+
     def _was_rebooted(self) -> bool:
         """Whether this machine was started anew since. Copies of a system share its identity: the name counts too."""
         here = (socket.gethostname(), _machine())

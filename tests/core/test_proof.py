@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deckinfra.core.documents import decode, encode
-from deckinfra.core.proof import Proof
+from deckinfra.core.proof import Proof, verdict
 from deckinfra.errors import DamagedError
 
 PROOF = Proof(
@@ -47,3 +47,22 @@ def test_each_field_that_is_malformed_or_missing_is_named(name: str, wrong: Any)
 def test_a_proof_whose_time_is_no_time_is_damaged() -> None:
     with pytest.raises(DamagedError, match="it has no usable time"):
         Proof.from_document({**PROOF.document(), "time": "soon"}, "it")
+
+
+@pytest.mark.parametrize(
+    ("told", "counts"),
+    [
+        ("", None),
+        ("verify+", 0),
+        ("verify- verify+", 0),
+        ("drill+", 0),
+        ("verify+ drill-", 1),
+        ("verify+ drill+", 0),
+        ("verify- drill+", 0),
+        ("drill+ drill-", 0),
+        ("drill- verify+", 0),
+    ],
+)
+def test_what_a_drill_found_is_overruled_by_a_drill_or_by_damage_only(told: str, counts: int | None) -> None:
+    proofs = [replace(PROOF, kind=word[:-1], problems=() if word[-1] == "+" else ("bad",)) for word in told.split()]
+    assert verdict(proofs) == (None if counts is None else proofs[counts])

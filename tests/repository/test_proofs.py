@@ -22,9 +22,18 @@ def test_proofs_come_newest_first(store: MemoryStore) -> None:
     proofs = Proofs(store)
     later = replace(PROOF, time=NOON + timedelta(hours=1), kind="drill")
     latest = replace(PROOF, time=NOON + timedelta(hours=2), problems=("it is gone",))
-    for proof in (later, latest, PROOF):
+    for proof in (PROOF, later, latest):
         proofs.record(proof)
     assert proofs.of(SNAPSHOT) == [latest, later, PROOF]
+
+
+def test_a_proof_is_the_newest_one_even_when_the_clock_was_set_back(store: MemoryStore) -> None:
+    proofs = Proofs(store)
+    future = replace(PROOF, time=NOON + timedelta(days=1))
+    bad = replace(PROOF, problems=("it is gone",))
+    proofs.record(future)
+    proofs.record(bad)
+    assert [proof.problems for proof in proofs.of(SNAPSHOT)] == [bad.problems, ()]
 
 
 def test_of_two_in_one_second_the_later_one_counts(store: MemoryStore) -> None:

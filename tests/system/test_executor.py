@@ -136,8 +136,10 @@ def test_an_error_in_the_input_of_a_command_that_closed_its_output_is_raised(exe
 def test_an_interrupted_run_leaves_nothing_running(tmp_path: Path) -> None:
     """Ctrl-C reaches this process only, since the command has a session of its own."""
     script = (
-        "import sys; from pathlib import Path; from deckinfra.core.command import Command\n"
+        "import signal, sys; from pathlib import Path; from deckinfra.core.command import Command\n"
         "from deckinfra.system.executor import LocalExecutor\n"
+        # Shells start background jobs with the signal ignored, and so would be this process.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "run = LocalExecutor(Path(sys.argv[1]), grace=0.3).run\n"
         "run(Command(('sh', '-c', 'echo up > up; sleep 2; echo late > late'), 60))\n"
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -69,6 +71,25 @@ def connect(path: Path, *, immutable: bool = False, patience: float = BUSY_TIMEO
     options = "mode=ro&immutable=1" if immutable else "mode=rw"
     uri = f"file:{quote(os.fsencode(path))}?{options}"
     return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
+
+
+_READ_COUNTER: Final = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(28)[24:])"
+
+
+def version(path: Path, connection: sqlite3.Connection) -> int:
+    """Give a number that changes with every commit of others to ``path``, on which ``connection`` stays open.
+
+    In WAL mode SQLite tells it. Otherwise it would have to wait for the lock that the asker holds, so the file
+    change counter is read from the header (https://www.sqlite.org/fileformat2.html, 1.3.7), by a process of its
+    own: closing the file here would drop this process's locks on it.
+    """
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode == "wal":
+        (number,) = connection.execute("PRAGMA data_version").fetchone()
+        return int(number)
+    command = [sys.executable, "-I", "-S", "-c", _READ_COUNTER, str(path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=BUSY_TIMEOUT, check=True)
+    return int.from_bytes(done.stdout)
 
 
 @contextmanager

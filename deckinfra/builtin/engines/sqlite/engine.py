@@ -30,11 +30,6 @@ class SqliteEngine:
     name = "sqlite"
 
     def __init__(self, url: DatabaseURL, *, patience: float = BUSY_TIMEOUT) -> None:
-        if url.database in {":memory:", ""} or url.database.startswith("file:"):
-            raise DatabaseError(
-                f"'{url}' is not a file, so there is nothing to back up",
-                hint="Set DATABASE_URL to sqlite:///var/app.db.",
-            )
         self.url = url
         self._workspace = Workspace(Path(url.database), patience)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from deckinfra.core.documents import decode, field_of
 from deckinfra.core.manifest import format_time, parse_time
@@ -13,6 +13,18 @@ from deckinfra.errors import DamagedError, UnknownNameError
 from deckinfra.ports import Kept
 
 from .workspace import SIDECARS, Workspace, remove, sidecars
+
+
+_ID: Final = "%Y%m%dT%H%M%S%fZ"
+
+
+def next_id(workspace: Workspace, moment: datetime) -> str:
+    """Give the id of a state kept at ``moment``: ids sort in the order of the swaps, whatever the clock does."""
+    newest = max((path.stem.removeprefix("kept-") for path in workspace.folder.glob("kept-*.json")), default="")
+    identity = f"{moment:{_ID}}"
+    if identity > newest:
+        return identity
+    return f"{datetime.strptime(newest, _ID).replace(tzinfo=UTC) + timedelta(microseconds=1):{_ID}}"
 
 
 def path_of(workspace: Workspace, identity: str) -> Path:

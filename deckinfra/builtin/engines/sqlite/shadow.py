@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deckinfra.core.manifest import Facts
-from deckinfra.errors import DamagedError
+from deckinfra.errors import DamagedError, DatabaseError
 from deckinfra.ports import SnapshotReader
 
 from .connection import opened
@@ -38,12 +38,15 @@ class SqliteShadow:
 
     def facts(self) -> Sequence[Facts]:
         """Have SQLite check every page and index of the file, then look at it as the snapshot was looked at."""
-        with opened(self.path, immutable=True) as connection:
-            problem = inconsistency(connection, thorough=True)
-            if problem is not None:
-                raise DamagedError(
-                    f"the restored database is not consistent: {problem}",
-                    hint="The live database was not touched. Try an older snapshot: 'invoke db.backups' lists them.",
-                )
-            found = table_facts(connection)
+        try:
+            with opened(self.path, immutable=True) as connection:
+                problem = inconsistency(connection, thorough=True)
+                found = table_facts(connection) if problem is None else []
+        except DatabaseError as error:
+            problem = error.message
+        if problem is not None:
+            raise DamagedError(
+                f"the restored database is not consistent: {problem}",
+                hint="The live database was not touched. Try an older snapshot: 'invoke db.backups' lists them.",
+            )
         return [file_facts(digest(self.path)), *found]

@@ -50,7 +50,7 @@ def taken(workspace: Workspace) -> Iterator[SqliteSnapshot]:
     if not workspace.has_live():
         raise DatabaseError(
             f"there is no database at {live}",
-            hint="'invoke db.migrate' makes one; 'invoke db.restore' brings one back.",
+            hint="Is DATABASE_URL right? 'invoke db.migrate' makes a new one; 'invoke db.restore' brings one back.",
         )
     patience = workspace.patience
     with opened(live, patience=patience) as source, workspace.scratch("snapshot") as path:
@@ -64,11 +64,12 @@ def taken(workspace: Workspace) -> Iterator[SqliteSnapshot]:
         except sqlite3.Error as error:
             raise translated(error, path if is_of_the_disk(error) else live, patience=patience) from error
         with opened(path, immutable=True, called=live) as still:
-            problem = inconsistency(still, thorough=False)
+            problem = inconsistency(still, thorough=True)
             if problem is not None:
                 raise DatabaseError(
                     f"the database {live} is damaged: {problem}",
-                    hint="It was not backed up. Copy the file aside, then restore the last good snapshot.",
+                    hint="It was not backed up. If an index is all that is wrong, SQLite's REINDEX mends it; "
+                    "else copy the file aside and restore the last good snapshot.",
                 )
             found, heads = table_facts(still), revisions(still)
         yield SqliteSnapshot(path, {"sqlite": sqlite3.sqlite_version, "page_size": page_size}, found, heads)

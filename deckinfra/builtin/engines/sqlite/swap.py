@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -26,17 +25,15 @@ from deckinfra.ports import Kept
 from deckinfra.system.files import link_exclusive, sync_directory, sync_file
 
 from . import journal, kept
-from .connection import connect, copy, is_unreadable, opened, translated
+from .connection import connect, copy, is_unreadable, opened, translated, version
 from .inspect import inconsistency
 from .journal import OVERWRITE, PLACE, REPLACE, Entry
 from .workspace import Workspace, move_sidecars, sidecars
 
 _ATTEMPTS: Final = 5
 _PAGES_A_STEP: Final = 16
-_CLOCK_TICK: Final = 0.02
-"""Seconds in which a file system's time of last change certainly moves on."""
-
-_Fingerprint = tuple[tuple[int, int], ...]
+_FULL: Final = 1
+"""What ``PRAGMA auto_vacuum`` calls ``FULL``."""
 
 
 class _WrittenMeanwhileError(Exception):
@@ -54,7 +51,7 @@ def swap(workspace: Workspace, source: Path, reason: str) -> Kept | None:
     :class:`DatabaseError` when it cannot be written; then the old state is live.
     """
     moment = datetime.now(UTC)
-    entry = Entry(OVERWRITE, source, f"{moment:%Y%m%dT%H%M%S%fZ}", moment, reason)
+    entry = Entry(OVERWRITE, source, kept.next_id(workspace, moment), moment, reason)
     with _settled(workspace):
         if not workspace.has_live():
             return _go(workspace, replace(entry, how=PLACE))
@@ -102,7 +99,7 @@ def recover(workspace: Workspace) -> list[str]:
 
 
 _TOLD: Final = {
-    True: "a restore that died at its end had gone live; it was tidied up after",
+    True: "a restore died when it had gone live, to judge by the schema version; it was tidied up after",
     False: "a restore that died before it went live was cleaned up; the database is as it was",
     None: "a restore died at its work, and the database cannot be read now; the state from before it is kept",
 }
@@ -142,61 +139,71 @@ def _go(workspace: Workspace, entry: Entry) -> Kept | None:
 def _overwrite(workspace: Workspace, entry: Entry) -> None:
     live, patience = workspace.live, workspace.patience
     try:
+        _pad(entry.source)
         with (
             closing(connect(live, patience=patience)) as target,
             closing(connect(entry.source, immutable=True)) as restored,
         ):
-            (page_size,) = restored.execute("PRAGMA page_size").fetchone()
+            _agree_on_page_size(live, target, restored)
             (size,) = restored.execute("PRAGMA page_count").fetchone()
-            before = _keep(workspace, entry, target, page_size)
-            copy(
-                restored,
-                target,
-                what=live,
-                patience=patience,
-                # Fewer than there are, so that the first step is not the one that commits, too. Only a
-                # database without a single table has one page, or none, and goes unwatched.
-                pages=max(1, min(_PAGES_A_STEP, size - 1)),
-                on_first=(lambda: _compare(before, _fingerprint(live))) if size > 1 else None,
-            )
+            with closing(connect(live, patience=patience)) as watching:
+                before = _keep(workspace, entry, target, watching)
+                copy(
+                    restored,
+                    target,
+                    what=live,
+                    patience=patience,
+                    pages=min(_PAGES_A_STEP, size - 1),
+                    on_first=lambda: _compare(before, version(live, watching)),
+                )
     except sqlite3.Error as error:
+        if is_unreadable(error) and journal.read(workspace) is None:
+            raise _UnreadableError from error
         raise translated(error, live, patience=patience) from error
 
 
-def _keep(workspace: Workspace, entry: Entry, target: sqlite3.Connection, page_size: int) -> _Fingerprint:
-    """Copy the live state while nobody can write, and write the journal; gives what to recognise the state by."""
+def _pad(source: Path) -> None:
+    """Make sure that ``source`` has two pages, so that the first step of its copy is not the one that commits, too.
+
+    Only a database without a single table has fewer; it gets a free page. Without ``FULL`` auto-vacuum, that is: it
+    becomes ``INCREMENTAL``, since the page would be given back at once.
+    """
+    with closing(connect(source)) as connection:
+        if connection.execute("PRAGMA page_count").fetchone()[0] > 1:
+            return
+        if connection.execute("PRAGMA auto_vacuum").fetchone()[0] == _FULL:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("CREATE TABLE padding (x)")
+        connection.execute("DROP TABLE padding")
+
+
+def _keep(workspace: Workspace, entry: Entry, target: sqlite3.Connection, watching: sqlite3.Connection) -> int:
+    """Copy the live state while nobody can write, and write the journal; gives the state's version."""
     live, path = workspace.live, kept.path_of(workspace, entry.identity)
     try:
-        _agree_on_page_size(live, target, page_size)
         target.execute("BEGIN IMMEDIATE")
         (cookie,) = target.execute("PRAGMA schema_version").fetchone()
         (pages,) = target.execute("PRAGMA page_count").fetchone()
-        (live_page_size,) = target.execute("PRAGMA page_size").fetchone()
-        workspace.need(2 * pages * live_page_size + entry.source.stat().st_size)
-        with (
-            closing(connect(live, patience=workspace.patience)) as reading,
-            closing(sqlite3.connect(path, isolation_level=None)) as keeping,
-        ):
+        (page_size,) = target.execute("PRAGMA page_size").fetchone()
+        workspace.need(2 * pages * page_size + entry.source.stat().st_size)
+        with closing(sqlite3.connect(path, isolation_level=None)) as keeping:
             path.chmod(0o600)
-            copy(reading, keeping, what=live, patience=workspace.patience)
+            copy(watching, keeping, what=live, patience=workspace.patience)
         sync_file(path)
-        time.sleep(_CLOCK_TICK)
-        before = _fingerprint(live)
+        before = version(live, watching)
         journal.begin(workspace, replace(entry, cookie=cookie))
         target.execute("ROLLBACK")
-    except BaseException as error:
+    except BaseException:
         kept.drop(path)
-        if isinstance(error, sqlite3.Error) and is_unreadable(error):
-            raise _UnreadableError from error
         raise
     return before
 
 
-def _agree_on_page_size(live: Path, target: sqlite3.Connection, page_size: int) -> None:
+def _agree_on_page_size(live: Path, target: sqlite3.Connection, restored: sqlite3.Connection) -> None:
     """The backup API cannot change the page size of a file in WAL mode, so it has to leave that mode."""
+    sizes = {connection.execute("PRAGMA page_size").fetchone() for connection in (target, restored)}
     (mode,) = target.execute("PRAGMA journal_mode").fetchone()
-    (present,) = target.execute("PRAGMA page_size").fetchone()
-    if present != page_size and mode == "wal":
+    if len(sizes) > 1 and mode == "wal":
         try:
             target.execute("PRAGMA journal_mode = DELETE").fetchone()
         except sqlite3.OperationalError as error:
@@ -206,17 +213,7 @@ def _agree_on_page_size(live: Path, target: sqlite3.Connection, page_size: int) 
             ) from error
 
 
-def _fingerprint(live: Path) -> _Fingerprint:
-    """Give what changes with every commit. Taken by name: opening the file here could drop its locks."""
-    found = []
-    for path in (live, live.with_name(live.name + "-wal")):
-        with suppress(FileNotFoundError):
-            state = path.stat()
-            found.append((state.st_mtime_ns, state.st_size))
-    return tuple(found)
-
-
-def _compare(before: _Fingerprint, after: _Fingerprint) -> None:
+def _compare(before: int, after: int) -> None:
     if before != after:
         raise _WrittenMeanwhileError
 
@@ -256,7 +253,7 @@ def _place(workspace: Workspace, entry: Entry) -> None:
         _dress(entry.source, live.parent)
         journal.begin(workspace, entry)
         try:
-            _remove_strays(live)
+            _move_strays(live, kept.path_of(workspace, entry.identity))
             link_exclusive(entry.source, live)
         except FileExistsError as error:
             raise LockedError(
@@ -266,11 +263,13 @@ def _place(workspace: Workspace, entry: Entry) -> None:
         sync_directory(live.parent)
 
 
-def _remove_strays(live: Path) -> None:
-    for stray in sidecars(live):
+def _move_strays(live: Path, aside: Path) -> None:
+    """Move what lies beside no database to where it does no harm: it may hold the last commits of one moved away."""
+    for stray, target in zip(sidecars(live), sidecars(aside.with_name(f"stray-{aside.name}")), strict=True):
         if live.exists():
             raise FileExistsError(live)
-        stray.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            stray.rename(target)
 
 
 @contextmanager

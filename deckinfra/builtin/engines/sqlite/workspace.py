@@ -8,6 +8,7 @@
         snapshot-*.db       a point in time that a backup is reading
         shadow-*.db         a restored database, not live yet
         kept-*.db|json      a state that a restore replaced
+        stray-*             what lay beside no database when one was restored there
 
 The database itself may be a link; then its target counts, so that every name of it finds one folder.
 """

@@ -137,14 +137,17 @@ def process(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextmanager
-def just_before(function: str, action: Callable[[], None], *, times: int = 1) -> Iterator[None]:
-    """Let ``action`` happen each of the first ``times`` times that the function of that name is entered."""
-    left = times
+def just_before(function: str, action: Callable[[], None], *, times: int = 1, skip: int = 0) -> Iterator[None]:
+    """Let ``action`` happen ``times`` times as the function of that name is entered, after the first ``skip``."""
+    left, passing = times, skip
 
     # The profiler's hook, since the tracer's is coverage's.
     def enter(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal left
+        nonlocal left, passing
         if left and event == "call" and frame.f_code.co_qualname == function:
+            if passing:
+                passing -= 1
+                return
             left -= 1
             sys.setprofile(None)
             action()

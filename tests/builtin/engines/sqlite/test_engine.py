@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from deckinfra.builtin.engines import sqlite as plugin
-from deckinfra.builtin.engines.sqlite.engine import SqliteEngine
 from deckinfra.core.settings import Settings, Stage
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, LockedError
@@ -19,13 +18,6 @@ def test_a_relative_path_starts_at_the_root(tmp_path: Path) -> None:
     engine = factory(DatabaseURL.parse("sqlite:///var/app.db"), tmp_path, Settings(Stage.TEST, {}, ()))
     assert engine.url.database == str(tmp_path / "var" / "app.db")
     assert engine.name == "sqlite"
-
-
-@pytest.mark.parametrize("name", [":memory:", "", "file:app.db"])
-def test_what_is_no_file_is_refused(name: str) -> None:
-    with pytest.raises(DatabaseError, match="is not a file, so there is nothing to back up") as caught:
-        SqliteEngine(DatabaseURL("sqlite", database=name))
-    assert "DATABASE_URL" in caught.value.hint
 
 
 def test_the_state_of_what_is_there(tmp_path: Path) -> None:
