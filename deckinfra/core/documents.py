@@ -12,8 +12,12 @@ _T = TypeVar("_T")
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
-    """Write ``document`` in its one canonical spelling: sorted keys, no spaces, UTF-8."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """Write ``document`` in its one canonical spelling: sorted keys, no spaces, UTF-8.
+
+    A lone surrogate, as Python has it in a file's name that is not UTF-8, is written as JSON's escape for it.
+    """
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def decode(data: bytes, what: str) -> dict[str, Any]:

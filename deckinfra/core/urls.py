@@ -14,6 +14,12 @@ from deckinfra.errors import ConfigurationError
 # to a slash are a port, with an @ somewhere behind it.
 _PASSWORD: Final = re.compile(r"(://[^/@:\[ \t]*):(?!\d{1,5}/)([^ \t]+)@")
 _NO_SLASHES: Final = re.compile(r"\A([a-z+]+:[^/@:\[ \t]*):([^ \t]+)@")
+# An option of a URL, and how those are called that are secrets. "ssl_key" names a file.
+_OPTION: Final = re.compile(r"([?&])([^?&=\s]+)=([^&\s]+?)(?='?(?:[&\s]|\Z))")
+_SECRET_OPTION: Final = re.compile(
+    r"pass(?:w|phrase|\Z)|pwd|secret|token|credential|signature|\Asig\Z|(?<!\Assl[-_])(?<!public[-_])key\Z",
+    re.IGNORECASE,
+)
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):(.*)\Z", re.DOTALL)
 
 
@@ -30,6 +36,7 @@ class StoreURL:
     @classmethod
     def parse(cls, text: str) -> StoreURL:
         """Read ``text``; a :class:`ConfigurationError` says what is wrong with it, without its password."""
+        _refuse_secret_options(text, "store")
         match = _SCHEME.match(text)
         if match is None or not match[2]:
             raise ConfigurationError(
@@ -68,6 +75,7 @@ class DatabaseURL:
     @classmethod
     def parse(cls, text: str) -> DatabaseURL:
         """Read ``text`` in SQLAlchemy's form, ``dialect[+driver]://user@host:port/name``, or ``sqlite:///path``."""
+        _refuse_secret_options(text, "database")
         match = _SCHEME.match(text)
         if match is None or not match[2].startswith("//"):
             raise ConfigurationError(
@@ -76,13 +84,7 @@ class DatabaseURL:
             )
         dialect, _, driver = match[1].partition("+")
         if dialect == "sqlite":
-            path, _, query = match[2][2:].partition("?")
-            if not path.startswith("/") or path == "/":
-                raise ConfigurationError(
-                    f"'{text}' names no database file",
-                    hint="Write sqlite:///var/app.db, with four slashes for an absolute path.",
-                )
-            return cls(dialect, driver, database=path[1:], query=query)
+            return cls(dialect, driver, database=_sqlite_path(match[1], match[2][2:]))
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -92,6 +94,11 @@ class DatabaseURL:
                 f"'{without_url_passwords(text)}' is not a database URL",
                 hint="Write mysql+pymysql://user@host:3306/name, and %2F for a slash in a password.",
             ) from None
+        if "\0" in unquote(text):
+            raise ConfigurationError(
+                f"'{without_url_passwords(text)}' is not a database URL: it holds a NUL byte",
+                hint="Write mysql+pymysql://user@host:3306/name.",
+            )
         if not parts.hostname or len(parts.path) < 2:
             raise ConfigurationError(
                 f"'{without_url_passwords(text)}' lacks a host or the name of a database",
@@ -118,9 +125,9 @@ class DatabaseURL:
 
     def __str__(self) -> str:
         scheme = f"{self.dialect}+{self.driver}" if self.driver else self.dialect
-        query = f"?{self.query}" if self.query else ""
         if self.dialect == "sqlite":
-            return f"{scheme}:///{self.database}{query}"
+            return f"{scheme}:///{self.database}"
+        query = f"?{self.query}" if self.query else ""
         user = f"{quote(self.username, safe='')}@" if self.username else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port else ""
@@ -128,11 +135,56 @@ class DatabaseURL:
 
 
 def url_password(text: str) -> str | None:
-    """Give the password in a URL, decoded, or None if there is none (or no URL)."""
+    """Give the password in a URL, decoded, or None if there is none (or no URL).
+
+    The value of an option that is called like a secret, as in ``?access_token=...``, is one too.
+    """
     match = _PASSWORD.search(text)
-    return unquote(match[2]) if match else None
+    if match:
+        return unquote(match[2])
+    return next((unquote(option[3]) for option in _OPTION.finditer(text) if _is_secret(option)), None)
+
+
+def has_secret_option(text: str) -> bool:
+    """Whether an option of a URL in ``text`` is called like a secret, as in ``?access_token=...``."""
+    return any(map(_is_secret, _OPTION.finditer(text)))
 
 
 def without_url_passwords(text: str) -> str:
     """Give ``text`` with the password of each URL in it replaced, or of one that lacks its slashes."""
+    text = _OPTION.sub(_without_secret, text)
     return _NO_SLASHES.sub(rf"\1:{REDACTED}@", _PASSWORD.sub(rf"\1:{REDACTED}@", text))
+
+
+def _is_secret(option: re.Match[str]) -> bool:
+    return _SECRET_OPTION.search(unquote(option[2])) is not None
+
+
+def _without_secret(option: re.Match[str]) -> str:
+    return f"{option[1]}{option[2]}={REDACTED}" if _is_secret(option) else option[0]
+
+
+def _refuse_secret_options(text: str, what: str) -> None:
+    """Refuse a URL with a secret among its options. Nothing of it is shown: who knows where the secret ends?"""
+    if has_secret_option(text):
+        raise ConfigurationError(
+            f"the {what} URL has a password among its options",
+            hint="Leave the password out of the URL's options: they are shown and logged.",
+        )
+
+
+def _sqlite_path(scheme: str, location: str) -> str:
+    """Give the path in an SQLite URL, of which ``location`` is what stands behind the two slashes."""
+    path, options, _ = location.partition("?")
+    shown = without_url_passwords(f"{scheme}://{path}")
+    if not path.startswith("/") or path in {"/", "/:memory:"} or path.startswith("/file:") or "\0" in path:
+        raise ConfigurationError(
+            f"'{shown}' names no database file",
+            hint="Write sqlite:///var/app.db, with four slashes for an absolute path.",
+        )
+    if options:
+        raise ConfigurationError(
+            f"the SQLite URL '{shown}' has options, and SQLite has none here",
+            hint="Write sqlite:///var/app.db, without the question mark and what follows it.",
+        )
+    return path[1:]

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from deckinfra.core.retention import Policy
 from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Problem, SettingsGroup, Stage, setting
-from deckinfra.core.urls import DatabaseURL, StoreURL, url_password
+from deckinfra.core.urls import DatabaseURL, StoreURL, has_secret_option, url_password
 from deckinfra.errors import ConfigurationError
 from deckinfra.settings.strength import new_secret
 
@@ -31,8 +31,8 @@ class ProjectSettings(SettingsGroup):
     )
     deckinfra_stage: Stage | None = setting(
         None,
-        description="What the environment is for. Not set, it is `production` for the environment `production`, "
-        "`test` for `test`, and `development` for any other.",
+        description="What the environment is for. Not set, it is `production` for the environments `prd`, `live` and "
+        "those whose name starts with `prod`, `test` for `test`, and `development` for any other.",
         example="development",
     )
 
@@ -188,7 +188,7 @@ def _parsed(parse: Callable[[str], _URL], text: str, what: str, hint: str) -> _U
         return parse(text)
     except ConfigurationError as error:
         # What stands before an @ may be a password that the parser took for something else.
-        if "@" in text:
+        if "@" in text and not has_secret_option(text):
             raise _invalid(f"it is not a {what}", hint) from None
         raise _invalid(error.message, error.hint) from None
 

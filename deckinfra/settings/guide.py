@@ -41,7 +41,7 @@ it is otherwise.
 |---|---|---|
 | `development` | any other environment | gets example data |
 | `test` | `test` | gets example data |
-| `production` | `production` | no example data; no debug mode; no wildcard or plain-http CORS origin |
+| `production` | `prd`, `live` and `prod…` | no example data; no debug mode; no wildcard or plain-http CORS origin |
 
 ## Where a value comes from
 

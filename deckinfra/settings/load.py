@@ -21,6 +21,7 @@ DEFAULT: Final = "default"
 
 _KIND: Final = "DECKINFRA_KIND"
 _STAGE: Final = "DECKINFRA_STAGE"
+_PRODUCTION: Final = frozenset({"prd", "live"})
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ def _stage(name: str, raw: Raw | None) -> Stage:
     """Give the stage that is set, else the one that the environment's name implies."""
     if raw is not None and raw.text in set(Stage):
         return Stage(raw.text)
-    return Stage(name) if name in {Stage.PRODUCTION, Stage.TEST} else Stage.DEVELOPMENT
+    if name in _PRODUCTION or name.startswith("prod"):
+        return Stage.PRODUCTION
+    return Stage.TEST if name == Stage.TEST else Stage.DEVELOPMENT
 
 
 def _shown(problem: Problem, given: Mapping[str, Raw], hidden: Sequence[Secret]) -> Problem:

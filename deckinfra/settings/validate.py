@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from deckinfra.core.settings import Problem, SettingsGroup
+from deckinfra.core.urls import has_secret_option
 from deckinfra.settings.envfile import env_file_name
 from deckinfra.settings.schema import Variable, title
 from deckinfra.settings.sources import Raw, file_variable
@@ -70,8 +71,8 @@ def missing(variable: Variable, environment: str) -> Problem:
 def _malformed(variable: Variable, text: str, reason: str, hint: str) -> Problem:
     if variable.secret and text in reason:
         reason = "it is not valid"
-    # What stands before an @ may be a password.
-    if reason.startswith("it ") and not variable.secret and "@" not in text:
+    # What stands before an @ may be a password, and who knows where one among a URL's options ends?
+    if reason.startswith("it ") and not variable.secret and "@" not in text and not has_secret_option(text):
         cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
         return Problem(variable.name, f"is {cut!r}: {reason}", hint)
     return Problem(variable.name, f"is malformed: {reason}", hint)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from invoke.exceptions import Exit
 
 from deckinfra.errors import DeckinfraError
+from deckinfra.tasks.terminal import UnwritableError
 
 if TYPE_CHECKING:
     from deckinfra.tasks.terminal import Terminal
@@ -29,8 +30,12 @@ def edge(terminal: Terminal, *, debug: bool) -> Iterator[None]:
     A traceback is shown with ``debug`` only.
     """
     try:
-        yield
-        terminal.stdout.flush()
+        try:
+            yield
+        except Exit:
+            terminal.flush()
+            raise
+        terminal.flush()
     except Exit:
         raise
     except KeyboardInterrupt as error:
@@ -42,6 +47,8 @@ def edge(terminal: Terminal, *, debug: bool) -> Iterator[None]:
         _let_go_of_stdout()
         raise Exit(code=UNREAD) from error
     except DeckinfraError as error:
+        if isinstance(error, UnwritableError):
+            _let_go_of_stdout()
         _trace(terminal, error, debug)
         terminal.say(f"error: {_one_line(error.message)}")
         if error.hint:
@@ -66,7 +73,7 @@ def _one_line(text: str) -> str:
 
 
 def _let_go_of_stdout() -> None:
-    """Point stdout at nothing, so that Python does not complain of the closed pipe as it exits."""
+    """Point stdout at nothing, so that Python does not try once more, and complain, as it exits."""
     with suppress(OSError):
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)

@@ -44,7 +44,7 @@ class LiveReporter:
             if self._shown == 0:
                 bars.start()
             self._shown += 1
-            row = bars.add_task(self._terminal.clean(label), total=total, unit=unit)
+            row = bars.add_task(self._terminal.visible(label), total=total, unit=unit)
         try:
             yield _Row(bars, row)
         finally:
@@ -64,7 +64,7 @@ class LiveReporter:
         from rich.text import Text
 
         with self._lock:
-            self._open().console.print(Text(self._terminal.clean(text), style=style), soft_wrap=True)
+            self._open().console.print(Text(self._terminal.visible(text), style=style), soft_wrap=True)
 
 
 class _Row:

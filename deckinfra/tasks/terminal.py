@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from deckinfra.core.secret import redact
+from deckinfra.errors import DeckinfraError
 
 if TYPE_CHECKING:
     from deckinfra.core.secret import Secret
 
 
+# What moves a cursor or changes a terminal, and the surrogates that no encoding has.
+_INVISIBLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class UnwritableError(DeckinfraError):
+    """The result could not be written where it should go."""
+
+
 class Terminal:
-    """The two streams of one task. Thread-safe; every text passes through :meth:`clean`.
+    """The two streams of one task. Thread-safe; every text passes through :meth:`visible`, or is JSON.
 
     The streams default to the process's. ``secrets`` gives, at any time, what must not be shown.
     """
@@ -39,12 +49,16 @@ class Terminal:
         """Give ``text`` without secrets."""
         return redact(text, self.secrets())
 
+    def visible(self, text: str) -> str:
+        """Give ``text`` without secrets, and with control characters other than newline and tab as escapes."""
+        return _INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], self.clean(text))
+
     # Results, on stdout --------------------------------------------------------------------------
 
     def line(self, text: str = "") -> None:
         """Write one line of the result."""
-        with self._lock:
-            self.stdout.write(_fit(self.clean(text), self.stdout) + "\n")
+        with self._writing():
+            self.stdout.write(_fit(self.visible(text), self.stdout) + "\n")
 
     def lines(self, texts: Iterable[str]) -> None:
         """Write lines of the result."""
@@ -56,7 +70,7 @@ class Terminal:
 
         ``right`` gives the indexes of the columns that are numbers.
         """
-        cells = [[_single_line(self.clean(cell)) for cell in row] for row in rows]
+        cells = [[_single_line(_fit(self.visible(cell), self.stdout)) for cell in row] for row in rows]
         if self.stdout.isatty():
             self._draw(headers, cells, right)
         else:
@@ -67,15 +81,20 @@ class Terminal:
         from deckinfra.services.results import document
 
         text = json.dumps(self._clean_values(document(value)), indent=2)
-        with self._lock:
+        with self._writing():
             self.stdout.write(text + "\n")
+
+    def flush(self) -> None:
+        """See to it that the result is written."""
+        with self._writing():
+            self.stdout.flush()
 
     # Everything else, on stderr ------------------------------------------------------------------
 
     def say(self, text: str) -> None:
         """Write one line beside the result. It never fails: nobody may be listening."""
         with self._lock, suppress(OSError, ValueError):
-            self.stderr.write(_fit(self.clean(text), self.stderr) + "\n")
+            self.stderr.write(_fit(self.visible(text), self.stderr) + "\n")
             self.stderr.flush()
 
     def is_interactive(self) -> bool:
@@ -85,11 +104,24 @@ class Terminal:
     def ask(self, question: str) -> str:
         """Ask a person and give the answer, without white space around it; empty if there is none."""
         with self._lock:
-            self.stderr.write(self.clean(question) + " ")
+            self.stderr.write(_fit(self.visible(question), self.stderr) + " ")
             self.stderr.flush()
             return self.stdin.readline().strip()
 
     # ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._lock:
+                yield
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise UnwritableError(
+                f"the output cannot be written: {error.strerror or error}",
+                hint="What the task did stays done; only what it had to say is lost. Look where its output goes.",
+            ) from error
 
     def _draw(self, headers: Sequence[str], cells: Iterable[Sequence[str]], right: Sequence[int]) -> None:
         from rich import box
@@ -102,7 +134,7 @@ class Terminal:
             table.add_column(Text(header), justify="right" if index in right else "left", overflow="fold")
         for row in cells:
             table.add_row(*(Text(cell) for cell in row))
-        with self._lock:
+        with self._writing():
             Console(file=self.stdout).print(table)
 
     def _clean_values(self, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -63,3 +64,11 @@ def test_a_number_may_be_whole_or_not(value: float) -> None:
 def test_what_is_no_number_is_damage(value: Any) -> None:
     with pytest.raises(DamagedError, match="it has no usable field 'f'"):
         number_of({"f": value}, "f", "it")
+
+
+def test_a_name_that_is_not_utf_8_is_encoded_in_one_spelling_and_comes_back() -> None:
+    document = {"path": os.fsdecode(b"caf\xe9 \\\xff"), os.fsdecode(b"\xfe"): 1}
+    data = encode(document)
+    assert data == rb'{"path":"caf\udce9 \\\udcff","\udcfe":1}'
+    assert decode(data, "it") == document
+    assert encode(decode(data, "it")) == data

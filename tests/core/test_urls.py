@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from deckinfra.core.secret import REDACTED, Secret
-from deckinfra.core.urls import DatabaseURL, StoreURL
+from deckinfra.core.urls import DatabaseURL, StoreURL, url_password, without_url_passwords
 from deckinfra.errors import ConfigurationError
 
 
@@ -54,17 +54,18 @@ def test_a_store_url_with_a_password_is_refused_without_showing_it(text: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "path", "query"),
+    ("text", "path"),
     [
-        ("sqlite:///var/app.db", "var/app.db", ""),
-        ("sqlite:////srv/app.db", "/srv/app.db", ""),
-        ("sqlite+pysqlite:///app.db?timeout=5", "app.db", "timeout=5"),
-        ('sqlite:///my folder/it\'s "größe" %41#1@x:y.db', 'my folder/it\'s "größe" %41#1@x:y.db', ""),
+        ("sqlite:///var/app.db", "var/app.db"),
+        ("sqlite:////srv/app.db", "/srv/app.db"),
+        ("sqlite:////:memory:", "/:memory:"),
+        ("sqlite+pysqlite:///app.db", "app.db"),
+        ('sqlite:///my folder/it\'s "größe" %41#1@x:y.db', 'my folder/it\'s "größe" %41#1@x:y.db'),
     ],
 )
-def test_an_sqlite_path_stands_for_itself(text: str, path: str, query: str) -> None:
+def test_an_sqlite_path_stands_for_itself(text: str, path: str) -> None:
     url = DatabaseURL.parse(text)
-    assert (url.database, url.query, str(url)) == (path, query, text)
+    assert (url.database, url.query, str(url)) == (path, "", text)
     assert (url.host, url.port, url.username, url.password) == ("", None, "", None)
 
 
@@ -116,6 +117,14 @@ def test_password_and_database_can_be_exchanged() -> None:
         ("sqlite://", "names no database file"),
         ("sqlite:///", "names no database file"),
         ("sqlite://host/app.db", "names no database file"),
+        ("sqlite:///:memory:", "names no database file"),
+        ("sqlite:///:memory:?cache=shared", "names no database file"),
+        ("sqlite:///file:app.db?mode=memory", "names no database file"),
+        ("sqlite:///app\0.db", "names no database file"),
+        ("sqlite:///app.db?timeout=5", "'sqlite:///app.db' has options, and SQLite has none here"),
+        ("sqlite:///app.db?", "has options"),
+        ("mysql://host/na\0me", "holds a NUL byte"),
+        ("mysql://host/na%00me", "holds a NUL byte"),
         ("mysql://host", "lacks a host or the name of a database"),
         ("mysql://host/", "lacks a host or the name of a database"),
         ("mysql:///name", "lacks a host or the name of a database"),
@@ -139,6 +148,10 @@ def test_what_is_no_database_url_is_refused(text: str, message: str) -> None:
         "mysql://deck:hun/hunter22@host/deck",
         "mysql://deck:hun#hunter22@host/deck",
         "mysql://deck:hunter22@host:port/de@ck",
+        "mysql://deck:hunter22@host/de%00ck",
+        "sqlite://deck:hunter22@host/app.db",
+        "sqlite:///app.db?hunter22",
+        "sqlite:///app.db?timeout=hunter22",
     ],
 )
 def test_a_database_url_that_is_refused_shows_no_password(text: str) -> None:
@@ -146,3 +159,59 @@ def test_a_database_url_that_is_refused_shows_no_password(text: str) -> None:
         DatabaseURL.parse(text)
     told = "".join(traceback.format_exception(caught.value, chain=True)).replace(text, "")
     assert "hunter22" not in f"{caught.value.message} {caught.value.hint} {told}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite:///var/q.db?key=hunter22",
+        "sqlite:var/my q.db?key=hunter22",
+        "mysql+pymysql://u@h/db?password=hunter22",
+        "mysql+pymysql://u@h/db?charset=utf8mb4&passwd=hunter22",
+        "mysql+pymysql://u@h/db?p%61ssword=hunter22",
+        "mysql+pymysql://u@h/db?PASSWORD=x hunter22",
+        "mysql+pymysql://u:p w?password=hunter22@h/db",
+        "mysql+pymysql://u@h/db?ssl_key_passphrase=hunter22",
+        "s3://h/x?secret_access_key=hunter22",
+        "s3://h/x?region=eu&session_token=hunter22",
+        "S3://h/x?access-key=hunter22",
+        "swift://h/x?credentials=hunter22",
+        "azure://h/x?sv=1&sig=hunter22",
+        "smb://h/x?pwd=hunter22",
+    ],
+)
+@pytest.mark.parametrize("kind", [DatabaseURL, StoreURL])
+def test_a_secret_among_the_options_is_refused_without_showing_it(
+    text: str, kind: type[DatabaseURL | StoreURL]
+) -> None:
+    with pytest.raises(ConfigurationError, match="has a password among its options") as caught:
+        kind.parse(text)
+    told = "".join(traceback.format_exception(caught.value, chain=True))
+    assert "hunter22" not in f"{caught.value.message} {caught.value.hint} {told}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mysql+pymysql://u@h/db?charset=utf8mb4&ssl_key=/etc/client.pem&ssl_ca=/etc/ca.pem",
+        "mysql+pymysql://u@h/db?server_public_key=abc",
+        "s3://h/x?access_key_id=AKIA&keyboard=qwerty&region=",
+    ],
+)
+def test_an_option_that_is_no_secret_is_kept(text: str) -> None:
+    assert str(StoreURL.parse(text)) == text
+    assert DatabaseURL.parse(text).query == text.partition("?")[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "password", "shown"),
+    [
+        ("s3://h/x?region=eu&token=a%2Fb&y=1", "a/b", "s3://h/x?region=eu&token=•••&y=1"),
+        ("a=s3://h/x?api_key=p b=s3://h/y?secret=q", "p", "a=s3://h/x?api_key=••• b=s3://h/y?secret=•••"),
+        ("'mysql://u:p@h/db?password=q' is odd", "p", "'mysql://u:•••@h/db?password=•••' is odd"),
+        ("is 'mysql://h/db?password=it's' odd", "it's", "is 'mysql://h/db?password=•••' odd"),
+        ("s3://h/x?region=eu&keyboard=us", None, "s3://h/x?region=eu&keyboard=us"),
+    ],
+)
+def test_secrets_among_options_are_found_and_hidden(text: str, password: str | None, shown: str) -> None:
+    assert (url_password(text), without_url_passwords(text)) == (password, shown)

@@ -10,7 +10,7 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Problem, Settings, SettingsGroup, Stage, Value
 from deckinfra.errors import ConfigurationError, UnknownNameError
 from deckinfra.settings.groups import ApplicationSettings, BackupSettings, DatabaseSettings, ProjectSettings
-from deckinfra.settings.load import environment_kind, environment_names, load_settings
+from deckinfra.settings.load import environment_kind, environment_names, evaluate, load_settings
 from tests.settings.support import GROUPS, STRONG, environ, git, write
 
 
@@ -136,11 +136,19 @@ def test_a_groups_own_problems_stop_the_run_and_cannot_tell_a_secret(root: Path)
         ("test", "", Stage.TEST),
         ("local", "", Stage.DEVELOPMENT),
         ("staging", "", Stage.DEVELOPMENT),
+        ("prod", "", Stage.PRODUCTION),
+        ("prd", "", Stage.PRODUCTION),
+        ("live", "", Stage.PRODUCTION),
+        ("prod-eu", "", Stage.PRODUCTION),
+        ("production-2", "", Stage.PRODUCTION),
+        ("alive", "", Stage.DEVELOPMENT),
         ("staging", "production", Stage.PRODUCTION),
+        ("prod-eu", "development", Stage.DEVELOPMENT),
         ("production", "test", Stage.TEST),
     ],
 )
 def test_the_stage_is_set_or_implied_by_the_name(project: Path, name: str, value: str, stage: Stage) -> None:
+    write(project / f".secrets/{name}/APP_SECRET_KEY", STRONG)
     assert load(project, name, DECKINFRA_STAGE=value).stage is stage
 
 
@@ -214,3 +222,22 @@ def test_what_belongs_to_no_group_stops_the_run(project: Path) -> None:
     write(project / ".env.local", "nonsense\n")
     with pytest.raises(ConfigurationError, match=r"\.env\.local line 1 is not NAME=VALUE"):
         load_settings(project, "local", GROUPS, environ(), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DATABASE_URL", "sqlite:///var/q.db?key=hunter22"),
+        ("DATABASE_URL", "mysql+pymysql://u@h/db?password=x hunter22"),
+        ("DATABASE_URL", "mysql+pymysql://a-very-long-name@a-very-long-host.example/db?password=hunter22-and-more"),
+        ("BACKUP_REPOSITORY", "s3://h/x?secret_access_key=hunter22"),
+        ("BACKUP_REPOSITORY", "s3://h/x?secret_access_key=x hunter22"),
+        ("BACKUP_REMOTES", "a=s3://h/x?secret_access_key=hunter22"),
+    ],
+)
+def test_a_secret_among_the_options_of_a_url_is_refused_and_hidden(project: Path, name: str, text: str) -> None:
+    said = refusal(project, **{name: text})
+    assert "has a password" in said.message
+    assert "hunt" not in f"{said.message} {said.hint}"
+    found = evaluate(project, "local", GROUPS, environ(**{name: text}))
+    assert [value.secret for value in found.values() if value.name == name] == [True]

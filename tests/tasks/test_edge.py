@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from invoke.exceptions import Exit
@@ -69,3 +70,14 @@ def test_a_reader_who_stops_reading_is_no_fault(ready: Project) -> None:
     said = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), said) == (141, b"")
+
+
+@pytest.mark.parametrize("words", [["db.backup"], ["env.show", "--json"], ["env.check"]], ids=str)
+def test_output_that_cannot_be_written_is_a_line_and_a_hint(ready: Project, words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "invoke", *words], cwd=ready.root, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    said = done.stderr.decode().splitlines()
+    assert (done.returncode, said[-2]) == (1, "error: the output cannot be written: No space left on device")
+    assert said[-1].startswith("hint: What the task did stays done")

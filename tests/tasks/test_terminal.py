@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from deckinfra.core.secret import Secret
-from deckinfra.tasks.terminal import Terminal
+from deckinfra.tasks.terminal import Terminal, UnwritableError
 from tests.tasks.support import FakeTerminal
 
 
@@ -87,3 +88,48 @@ def test_an_answer_comes_without_white_space() -> None:
     assert terminal.ask("Sure?") == "yes"
     assert terminal.ask("And now?") == ""
     assert err.getvalue() == "Sure? And now? "
+
+
+CONTROLS = "a\x1b]0;t\x07\x9b31m\r\x7f\udcffz"
+SHOWN = r"a\x1b]0;t\x07\x9b31m\r\x7f\udcffz"
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, FakeTerminal])
+def test_control_characters_and_what_is_not_text_are_shown_as_escapes(stream: type[io.StringIO]) -> None:
+    terminal, out, err = _terminal(stdout=stream(), stderr=stream())
+    terminal.line(CONTROLS)
+    terminal.table(["name"], [[CONTROLS]])
+    terminal.say(CONTROLS)
+    terminal.ask(CONTROLS)
+    assert (out.getvalue().count(SHOWN), err.getvalue()) == (2, f"{SHOWN}\n{SHOWN} ")
+
+
+def test_line_ends_and_tabs_stay() -> None:
+    terminal, out, _ = _terminal()
+    terminal.line("a\tb\nc")
+    assert out.getvalue() == "a\tb\nc\n"
+
+
+def test_a_document_holds_control_characters_as_they_are() -> None:
+    terminal, out, _ = _terminal()
+    terminal.document({"name": CONTROLS})
+    assert json.loads(out.getvalue()) == {"name": CONTROLS}
+    assert "\x1b" not in out.getvalue()
+
+
+def test_a_secret_with_control_characters_is_hidden() -> None:
+    terminal, out, _ = _terminal()
+    terminal.secrets = lambda: [Secret("hunter\x1b22")]
+    terminal.line("is hunter\x1b22")
+    assert out.getvalue() == "is •••\n"
+
+
+def test_output_that_cannot_be_written_is_an_error_with_a_hint() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        terminal = Terminal(io.StringIO(), full, io.StringIO())
+        terminal.line("x")
+        with pytest.raises(UnwritableError, match="cannot be written: No space left on device") as caught:
+            terminal.flush()
+        assert "stays done" in caught.value.hint
+        with pytest.raises(OSError, match="No space"):
+            full.close()
