@@ -170,10 +170,15 @@ class App:
 
     def check_settings(self) -> Sequence[Problem]:
         """Give everything that is wrong with the environment's configuration."""
+        from deckinfra.core.settings import Problem
         from deckinfra.settings.check import check_settings
 
-        self._kind()
-        return check_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+        kind, kinds = self._kind(), self.plugins.environments
+        problems = check_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+        if kind in kinds:
+            return problems
+        known = f"There is {', '.join(sorted(kinds))}; another needs a plugin."
+        return [*problems, Problem("DECKINFRA_KIND", f"is '{kind}', and no plugin brings that kind", known)]
 
     def init_settings(self) -> Sequence[Change]:
         """Write what the configuration lacks and can be made; what a person set stays as it is."""

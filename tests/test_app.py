@@ -374,3 +374,10 @@ def test_a_project_that_was_moved_finds_its_backups(project: Project, tmp_path: 
     app = _open(moved)
     assert app.restore().manifest.id == manifest.id
     assert app.engine.state().tables == ("things",)
+
+
+def test_a_kind_that_no_plugin_brings_is_a_problem_of_the_configuration(project: Project) -> None:
+    problems = _open(project, DECKINFRA_KIND="dokcer").check_settings()
+    assert [(problem.name, problem.message) for problem in problems if problem.name == "DECKINFRA_KIND"] == [
+        ("DECKINFRA_KIND", "is 'dokcer', and no plugin brings that kind")
+    ]

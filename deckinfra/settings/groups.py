@@ -17,6 +17,7 @@ from deckinfra.errors import ConfigurationError
 from deckinfra.settings.strength import new_secret
 
 _URL = TypeVar("_URL", DatabaseURL, StoreURL)
+_ANOTHER: Final = re.compile(r"\s\S*:")
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE)
 
 
@@ -91,6 +92,14 @@ def _store_url(text: str) -> StoreURL:
     return _parsed(StoreURL.parse, text, "store URL", "Write SCHEME:LOCATION, as in file:backups/local.")
 
 
+def _remote_url(text: str) -> StoreURL:
+    if _ANOTHER.search(text):
+        raise _invalid(
+            "it has a space before what may be another remote", "Write NAME=URL NAME=URL, each with its name and =."
+        )
+    return _store_url(text)
+
+
 class BackupSettings(SettingsGroup):
     """Backups."""
 
@@ -100,7 +109,7 @@ class BackupSettings(SettingsGroup):
         "`file:backups/NAME` for `local` ones.",
         example="file:backups/local",
     )
-    backup_remotes: Mapping[str, Annotated[StoreURL, BeforeValidator(_store_url)]] = setting(
+    backup_remotes: Mapping[str, Annotated[StoreURL, BeforeValidator(_remote_url)]] = setting(
         {},
         description="Other repositories, each with a name for `--remote=NAME`. The first is meant by `--remote` alone.",
         example="offsite=sftp://deck@backup.example/deck usb=file:/mnt/usb/deck",

@@ -18,8 +18,9 @@ invoke env.docs              write this page and .env.example anew from the sche
 ```
 
 All of them are safe to run again: `env.init` never changes a value that is there, valid or not.
-Settings that are missing or wrong end any task with exit code 3 before it has done anything; `env.check`
-and `doctor` end with 13 when they found problems.
+Settings that a task needs and that are missing or wrong end it with exit code 3 before it has done anything. A
+backup or a restore needs those of the project, the database and the backups, and no others. `env.check` and
+`doctor` look at all of them, and end with 13 when they found problems.
 
 ## Environments
 

@@ -33,7 +33,9 @@ def _show_backup(manifest: Manifest, terminal: Terminal) -> None:
 @task(show=_show_backup, optional=("remote",), help={"remote": REMOTE})
 def backup(project: App, remote: Remote = None) -> Manifest:
     """Take a backup of the database."""
-    return project.backup(remote)
+    manifest = project.backup(remote)
+    project.reporter.note(f"stored in {project.repository_url(remote)}")
+    return manifest
 
 
 def _show_backups(found: Sequence[Listed], terminal: Terminal) -> None:

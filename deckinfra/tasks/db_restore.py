@@ -31,7 +31,7 @@ def _settle_snapshot(project: App, snapshot: str, remote: Remote) -> Mapping[str
 
 def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
     manifest = project.find_snapshot(snapshot, remote)
-    chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)}"
+    chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)} on {manifest.host}"
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 
 
@@ -57,8 +57,8 @@ def _show_undo(result: UndoResult, terminal: Terminal) -> None:
 
 
 def _loss_of_undo(project: App) -> str:
-    name = project.environment_name
-    return f"replace the database of '{name}' by what the last restore replaced (the present one is kept)"
+    state = next((f"the state kept at {moment(kept.time)}" for kept in project.kept()), "what a restore replaced")
+    return f"replace the database of '{project.environment_name}' by {state} (the present one is kept)"
 
 
 @task(name="undo-restore", show=_show_undo, destroys=_loss_of_undo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from invoke.tasks import Task
 
 from deckinfra.errors import UsageError
+from deckinfra.tasks.advice import adviser
 from deckinfra.tasks.edge import edge
 from deckinfra.tasks.terminal import Terminal
 
@@ -84,6 +86,7 @@ def task(
         def run(context: Context, **options: Any) -> None:
             given = {option: options.pop(option, default) for option, default in common.items()}
             terminal = Terminal()
+            terminal.advise = adviser(sys.argv[0], given.get("env"), options.get("remote"))
             debug = bool(given["debug"]) or logging.getLogger("invoke").isEnabledFor(logging.DEBUG)
             with edge(terminal, debug=debug):
                 _refuse_dry_run(context)

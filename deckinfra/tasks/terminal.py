@@ -29,7 +29,8 @@ class UnwritableError(DeckinfraError):
 class Terminal:
     """The two streams of one task. Thread-safe; every text passes through :meth:`visible`, or is JSON.
 
-    The streams default to the process's. ``secrets`` gives, at any time, what must not be shown.
+    The streams default to the process's. ``secrets`` gives, at any time, what must not be shown;
+    ``advise`` puts the commands in a text as they have to be typed (:mod:`deckinfra.tasks.advice`).
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Terminal:
         self.stdout = stdout or sys.stdout or io.StringIO()
         self.stderr = stderr or sys.stderr or io.StringIO()
         self.secrets: Callable[[], Iterable[Secret]] = tuple
+        self.advise: Callable[[str], str] = str
         self._lock = threading.RLock()
 
     def clean(self, text: str) -> str:
@@ -51,7 +53,7 @@ class Terminal:
 
     def visible(self, text: str) -> str:
         """Give ``text`` without secrets, and with control characters other than newline and tab as escapes."""
-        return _INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], self.clean(text))
+        return _INVISIBLE.sub(lambda match: ascii(match[0])[1:-1], self.advise(self.clean(text)))
 
     # Results, on stdout --------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ def publish(
     time: datetime = NOON,
     project: str = "deck",
     environment: str = "local",
+    host: str = "host",
     engine: str = "sqlite",
     database: str = "sqlite:////srv/app.db",
 ) -> Manifest:
@@ -54,7 +55,7 @@ def publish(
         engine=engine,
         database=database,
         revisions=("0001",),
-        host="host",
+        host=host,
         tool="deckinfra test",
         size=writer.size,
         added_bytes=writer.added_bytes,

@@ -115,6 +115,34 @@ def test_the_latest_of_one_second_is_the_latest(engine: SqliteEngine, repository
     assert repository.snapshots.resolve("latest", Origin("deck", "local")) == made[-1]
 
 
+def test_a_backup_is_the_latest_even_when_the_clock_was_set_back(
+    engine: SqliteEngine, repository: Repository, reporter: RecordingReporter
+) -> None:
+    future = taken(engine, repository, clock=lambda: NOON + timedelta(days=1))
+    assert reporter.warnings == []
+    manifest = taken(engine, repository, clock=lambda: NOON)
+    assert repository.snapshots.ids() == [manifest.id, future.id]
+    assert manifest.time == future.time + timedelta(seconds=1)
+    (warning,) = reporter.warnings
+    assert "is from the future: is the clock right here?" in warning
+
+
+def test_a_backup_whose_lock_was_lost_as_it_was_published_is_withdrawn(engine: SqliteEngine) -> None:
+    class Overtaken(MemoryStore):
+        """A store in which the lock is gone when the manifest is there."""
+
+        def put(self, name: str, data: bytes, *, overwrite: bool = True) -> None:
+            super().put(name, data, overwrite=overwrite)
+            if name.startswith(SNAPSHOTS):
+                for lock in list(self.list(LOCKS)):
+                    self.delete(lock.name)
+
+    repository = open_repository(Overtaken())
+    with pytest.raises(LockedError, match="was lost while the work went on"):
+        taken(engine, repository)
+    assert repository.snapshots.ids() == []
+
+
 def test_where_there_is_no_database_there_is_no_backup(tmp_path: Path, repository: Repository) -> None:
     missing = SqliteEngine(DatabaseURL.parse(f"sqlite:///{tmp_path}/missing.db"))
     with pytest.raises(DatabaseError, match="there is no database at"):

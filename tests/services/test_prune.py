@@ -115,6 +115,7 @@ def test_each_environments_database_is_judged_by_itself(repository: Repository) 
         _day(repository, 4, database="sqlite:////srv/other.db"),
         publish(repository, {"cards": COMMON}, time=NOON, engine="mysql"),
         publish(repository, {"cards": COMMON}, time=NOON, project="shop"),
+        publish(repository, {"cards": COMMON}, time=NOON, host="another"),
     ]
     for day in range(3):
         _day(repository, day)
@@ -263,3 +264,12 @@ def test_it_sweeps_up_what_writers_that_died_left_but_not_in_a_dry_run(store: Me
 def test_an_empty_repository_needs_no_pruning(repository: Repository) -> None:
     result = prune(repository, Policy(last=1), dry_run=False)
     assert (result.decisions, result.removed_snapshots, result.removed_objects) == ((), 0, 0)
+
+
+def test_a_verify_does_not_make_up_for_a_drill_that_failed(repository: Repository) -> None:
+    drilled, broken = _day(repository, 1), _day(repository, 2)
+    _prove(repository, drilled)
+    repository.record(Proof(broken.id, "drill", broken.time, 1.0, "host", 1, ("it does not restore",)))
+    _prove(repository, broken)
+    prune(repository, Policy(), dry_run=False)
+    assert repository.snapshots.ids() == [broken.id, drilled.id], "the newest one, and the last that is proven"

@@ -128,3 +128,9 @@ def test_production_refuses_what_is_good_for_development() -> None:
     ]
     assert list(found.problems(Stage.DEVELOPMENT)) == []
     assert list(ApplicationSettings(app_secret_key=Secret(STRONG)).problems(Stage.PRODUCTION)) == []
+
+
+def test_a_remote_that_lost_its_name_is_not_taken_for_a_folder() -> None:
+    (reason,) = reasons(BackupSettings, backup_remotes={"usb": "file:/mnt/a other:file:/mnt/b"})
+    assert reason == "it has a space before what may be another remote"
+    assert BackupSettings.model_validate({"backup_remotes": {"usb": "file:/mnt/my disk"}}).backup_remotes

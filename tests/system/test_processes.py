@@ -165,3 +165,10 @@ def test_a_process_from_before_this_machine_was_started_anew_is_dead() -> None:
     assert not replace(before, host="a copy of this machine").is_dead()
     assert not replace(before, machine="").is_dead()
     assert not replace(before, boot="").is_dead()
+
+
+def test_this_process_is_alive_and_a_stranger_may_be() -> None:
+    me = Owner.me("db.backup")
+    assert me.is_alive()
+    assert not replace(me, boot="another").is_alive()
+    assert not replace(me, started="1").is_alive()

@@ -45,7 +45,8 @@ def test_a_restore_is_refused_without_consent(ready: Project) -> None:
     assert (refused.code, refused.out) == (10, "")
     assert "replace the database of 'local' by snapshot 2" in refused.err
     assert "of environment 'local' of project 'shop', taken 2" in refused.err
-    assert ready.invoke("db.undo-restore").code == 10
+    undo = ready.invoke("db.undo-restore")
+    assert (undo.code, undo.err.count("by what a restore replaced")) == (10, 1)
     assert _names(ready) == ["spoilt"] * 3
 
 

@@ -23,6 +23,8 @@ def _written(project: Project) -> dict[Path, int]:
 
 
 def test_a_second_setup_changes_nothing_and_says_so(ready: Project) -> None:
+    moved = ready.invoke("setup")
+    assert "2 steps changed something" in moved.out, "what is proven of a copy elsewhere proves nothing of this one"
     before = _written(ready)
     again = ready.invoke("setup")
     assert "Nothing needed to be changed; the environment 'local' is ready." in again.out
@@ -30,6 +32,7 @@ def test_a_second_setup_changes_nothing_and_says_so(ready: Project) -> None:
 
 
 def test_setup_prints_its_result_as_json(ready: Project) -> None:
+    ready.invoke("setup")
     document = ready.invoke("setup", "--json").document
     assert [step["name"] for step in document["steps"]] == ["environment", "migrate", "seed", "backup", "drill"]
     assert [step["changed"] for step in document["steps"]] == [False] * 5

@@ -14,7 +14,6 @@ from deckinfra.ports import Kept
 
 from .workspace import SIDECARS, Workspace, remove, sidecars
 
-
 _ID: Final = "%Y%m%dT%H%M%S%fZ"
 
 
