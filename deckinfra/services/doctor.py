@@ -121,7 +121,7 @@ class _Look:
 
     @cached_property
     def listed(self) -> Sequence[Listed]:
-        return self.project.backups()
+        return [entry for entry in self.project.backups() if entry.manifest.origin == self.project.origin]
 
     def clock(self) -> Wrong:
         if self.now >= BUILT:

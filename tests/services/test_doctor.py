@@ -182,3 +182,11 @@ def test_a_plugins_checks_are_made_and_one_that_fails_is_a_finding(project: Proj
     assert findings["discontent"] == Finding("discontent", ok=False, message="it is local", hint="Leave.")
     assert findings["refusing"] == Finding("refusing", ok=False, message="no room", hint="Make some.")
     assert findings["broken"].message == "could not look: ValueError: odd"
+
+
+def test_the_backups_of_another_project_do_not_count(project: Project) -> None:
+    config = (project.root / "setup.cfg").read_text(encoding="utf-8")
+    project.write(
+        "setup.cfg", config.replace("[deckinfra]", "[deckinfra]\nname = another").replace("name = shop\n", "")
+    )
+    assert _wrong(_open(project))["backups"].message == "there is no backup"

@@ -31,7 +31,12 @@ class Workspace:
     """The folder beside the database ``live``; ``patience`` is how many seconds to wait for others who use it."""
 
     def __init__(self, live: Path, patience: float) -> None:
-        self.live = live.resolve()
+        try:
+            self.live = live.resolve()
+        except (OSError, RuntimeError) as error:
+            raise DatabaseError(
+                f"the database {live} cannot be found: {error}", hint="Is it a symbolic link that leads nowhere?"
+            ) from error
         self.patience = patience
         self.folder = self.live.with_name(f"{self.live.name}-deckinfra")
         self.lock = self.folder / "lock"

@@ -68,3 +68,9 @@ def test_the_lock_names_its_holder(tmp_path: Path) -> None:
     ):
         pass
     assert died is None
+
+
+def test_a_link_to_itself_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "app.db").symlink_to("app.db")
+    with pytest.raises(DatabaseError, match="cannot be found"):
+        engine_of(tmp_path / "app.db")
