@@ -54,7 +54,7 @@ class Repository:
             if not create:
                 raise RepositoryError(
                     f"there is no backup repository at {store}",
-                    hint="'invoke db.backup' makes one. Is the address right? 'invoke env.show' tells where it is from.",
+                    hint="'invoke db.backup' makes one. Is the address right? 'invoke env.show' tells.",
                 )
             config = create_config(store, Config.new())
         return cls(store, config, level=level, threads=threads, reporter=reporter)
