@@ -102,6 +102,8 @@ def leftovers(root: Path) -> list[str]:
     found = list(root.rglob(".tmp-*"))
     found += repository(root).glob("locks/*")
     for path in workspace(root).glob("*"):
+        if path.name.startswith("stray-"):
+            continue  # not left by a run: moved aside by it, and kept
         if path.name == "lock":
             found += [path] if path.stat().st_size else []
         elif not all(path.name.startswith("kept-") and path.with_suffix(end).exists() for end in (".db", ".json")):

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -73,23 +71,31 @@ def connect(path: Path, *, immutable: bool = False, patience: float = BUSY_TIMEO
     return sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
 
 
-_READ_COUNTER: Final = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read(28)[24:])"
-
-
 def version(path: Path, connection: sqlite3.Connection) -> int:
     """Give a number that changes with every commit of others to ``path``, on which ``connection`` stays open.
 
     In WAL mode SQLite tells it. Otherwise it would have to wait for the lock that the asker holds, so the file
-    change counter is read from the header (https://www.sqlite.org/fileformat2.html, 1.3.7), by a process of its
-    own: closing the file here would drop this process's locks on it.
+    change counter is read from the header (https://www.sqlite.org/fileformat2.html, 1.3.7).
     """
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode == "wal":
         (number,) = connection.execute("PRAGMA data_version").fetchone()
         return int(number)
-    command = [sys.executable, "-I", "-S", "-c", _READ_COUNTER, str(path)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=BUSY_TIMEOUT, check=True)
-    return int.from_bytes(done.stdout)
+    return int.from_bytes(_read_open_file(path, 4, 24), "big")
+
+
+def _read_open_file(path: Path, size: int, offset: int) -> bytes:
+    """Read from a file that a connection has open, through the descriptor that SQLite has of it.
+
+    One of our own would drop this process's locks on the file when it is closed.
+    """
+    wanted = path.stat()
+    for name in [entry.name for entry in Path("/dev/fd").iterdir()]:
+        with suppress(OSError):
+            content = os.pread(int(name), size, offset)
+            if os.path.samestat(os.fstat(int(name)), wanted):
+                return content
+    raise DatabaseError(f"{path} was moved away while it was being restored", hint="Is somebody else at work there?")
 
 
 @contextmanager
