@@ -184,7 +184,7 @@ class App:
         """Write what the configuration lacks and can be made; what a person set stays as it is."""
         from deckinfra.settings.initialise import initialise
 
-        self._kind()
+        self.plugins.environments.find(self._kind())
         for known in ("settings", "environment", "engine", "migrator"):
             self.__dict__.pop(known, None)
         return initialise(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)

@@ -381,3 +381,9 @@ def test_a_kind_that_no_plugin_brings_is_a_problem_of_the_configuration(project:
     assert [(problem.name, problem.message) for problem in problems if problem.name == "DECKINFRA_KIND"] == [
         ("DECKINFRA_KIND", "is 'dokcer', and no plugin brings that kind")
     ]
+
+
+def test_nothing_is_written_for_a_kind_that_no_plugin_brings(project: Project) -> None:
+    with pytest.raises(UnknownNameError, match="unknown kind of environment 'docker'"):
+        _open(project, DECKINFRA_KIND="docker").setup()
+    assert not (project.root / ".secrets").exists()

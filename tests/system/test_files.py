@@ -155,3 +155,11 @@ def _fsync(folder: str) -> None:
 )
 def test_errors_that_say_that_there_is_no_room(number: int, full: bool) -> None:
     assert is_full(OSError(number, os.strerror(number))) is full
+
+
+def test_a_file_system_without_hard_links_is_told_by_its_number(tmp_path: Path) -> None:
+    """A folder has none on any file system: Linux answers as it does for a file on FAT."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="the file system has no hard links") as caught:
+        link_exclusive(tmp_path / "folder", tmp_path / "second")
+    assert caught.value.errno == errno.ENOTSUP
