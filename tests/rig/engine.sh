@@ -41,8 +41,9 @@ END
 
 start_daemon() {
     tell "start the docker daemon"
-    if [ -e /var/run/docker.pid ] && ! kill -0 "$(cat /var/run/docker.pid)" 2>/dev/null; then
-        rm -f /var/run/docker.pid # of a daemon that was killed; the next one would refuse to start
+    # That of a daemon that was killed keeps the next one from starting, if only its number lives on.
+    if [ "$(cat "/proc/$(cat /var/run/docker.pid 2>/dev/null || echo none)/comm" 2>/dev/null)" != dockerd ]; then
+        rm -f /var/run/docker.pid
     fi
     setsid dockerd >"$state/dockerd.log" 2>&1 </dev/null {lock}>&- &
     local tries=0
