@@ -21,6 +21,8 @@ def _show_restore(result: RestoreResult, terminal: Terminal) -> None:
     terminal.line(f"  {count(len(result.compared), 'part')} compared with the snapshot, in {duration(result.seconds)}")
     if result.kept is None:
         terminal.line("There was no database before.")
+    elif not result.kept.intact:
+        terminal.line(f"What it replaced was no readable database; its file is kept as {result.kept.id}.")
     else:
         terminal.line(f"What it replaced is kept as {result.kept.id}; 'invoke db.undo-restore' puts it back.")
 

@@ -88,3 +88,13 @@ def test_what_was_kept_is_listed_and_discarded(ready: Project) -> None:
     assert ready.invoke("db.kept", f"--discard={newest['id']}", "-y", "--json").document == others
     assert ready.invoke("db.kept", "--discard=nothing", "-y").code == 2
     assert ready.invoke("db.kept", "--discard=all", "-y", "--json").document == []
+
+
+def test_what_cannot_be_put_back_is_not_promised_to_be(ready: Project) -> None:
+    before = _names(ready)
+    (ready.root / "var/shop.db").write_bytes(b"no database")
+    restored = ready.invoke("db.restore", "-y")
+    assert (restored.code, _names(ready)) == (0, before)
+    assert "What it replaced was no readable database; its file is kept as 2" in restored.out
+    assert "undo-restore" not in restored.out
+    assert ready.invoke("db.undo-restore", "-y").code == 4
