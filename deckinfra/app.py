@@ -55,8 +55,9 @@ def open_project(
     environ: Mapping[str, str] | None = None,
     reporter: Reporter | None = None,
 ) -> App:
-    """Open the project in the folder ``root``, in one environment (default: the project's default one).
+    """Open the project in the folder ``root``, in one environment.
 
+    The default is what ``DECKINFRA_ENVIRONMENT`` says, else the project's default one.
     ``environ`` stands for the process environment. Nothing is read but ``setup.cfg`` and the plugins
     until it is needed. Raises :class:`ConfigurationError` for a folder or ``setup.cfg`` that is unusable, and
     :class:`PluginError` where a required plugin does not load.
@@ -65,7 +66,7 @@ def open_project(
     if not folder.is_dir():
         raise ConfigurationError(f"there is no folder {folder}", hint="Give the project's folder.")
     values = dict(os.environ if environ is None else environ)
-    config = read_project(folder)
+    config = read_project(folder, values)
     plugins = PluginManager.load(folder, values, config.require_plugins)
     return App(config, plugins, environment or config.default_environment, values, reporter or SilentReporter())
 
@@ -116,8 +117,11 @@ class App:
     @cached_property
     def engine(self) -> Engine:
         """The engine of the environment's database; :class:`UnknownNameError` if none knows its dialect."""
+        from deckinfra.settings.groups import DatabaseSettings
+
         url = self.environment.database_url()
-        return self.plugins.engines.find(url.dialect)(url, self.root, self.settings)
+        chosen = self.settings.group(DatabaseSettings).database_engine or url.dialect
+        return self.plugins.engines.find(chosen)(url, self.root, self.environment)
 
     @cached_property
     def migrator(self) -> Migrator:
@@ -247,7 +251,9 @@ class App:
             self.engine.state()
             self.plugins.before("backup", project=self)
             with self.repository(remote, create=True) as repository:
-                manifest = backup(self.engine, repository, self.origin, self.reporter)
+                manifest = backup(
+                    self.engine, repository, self.origin, self.environment.database_label(), self.reporter
+                )
             self.plugins.after("backup", project=self, manifest=manifest)
             return manifest
 

@@ -18,7 +18,8 @@
     ├── RefusedError         10   needs a person's consent, or is not allowed in production
     ├── TimeLimitError       11   waited as long as was agreed
     ├── CommandError         12   a command that was run ended badly
-    └── ChecksFailedError    13   the checks ran, and found problems
+    ├── ChecksFailedError    13   the checks ran, and found problems
+    └── StackError           14   the services cannot be built, started or reached, or are not healthy
 
 Errors of other libraries are wrapped, with ``from``, where they are first met.
 """
@@ -129,3 +130,9 @@ class ChecksFailedError(DeckinfraError):
     """The checks ran to their end and found problems."""
 
     exit_code = 13
+
+
+class StackError(DeckinfraError):
+    """The services cannot be built, started or reached, or do not become healthy."""
+
+    exit_code = 14

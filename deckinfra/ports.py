@@ -268,6 +268,94 @@ class Executor(Protocol):
         """Say where this runs, for messages."""
 
 
+@dataclass(frozen=True)
+class DatabaseTools:
+    """Where the database's own command-line tools run, and the database's URL as seen from there.
+
+    The URL has the account for backups and restores, with its password.
+    """
+
+    executor: Executor
+    url: DatabaseURL
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of a stack, as it is at this moment.
+
+    ``state`` is ``running``, ``exited``, ``created``, ``restarting``, ``paused``, ``dead``, or ``absent`` where
+    there is no container. ``health`` is ``healthy``, ``unhealthy``, ``starting``, or empty for a service that has no
+    health check. A ``one_shot`` does its work and ends. ``image_id`` is that of the image that runs, which need not
+    be the one that its name stands for now.
+    """
+
+    name: str
+    state: str
+    health: str = ""
+    exit_code: int | None = None
+    one_shot: bool = False
+    image: str = ""
+    image_id: str = ""
+    ports: tuple[str, ...] = ()
+    started: datetime | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is nothing to wait for: it is healthy, or has done its work."""
+        if self.one_shot:
+            return self.state == "exited" and self.exit_code == 0
+        return self.state == "running" and self.health in {"", "healthy"}
+
+    @property
+    def failed(self) -> bool:
+        """Whether waiting is of no use: it ended, or cannot start."""
+        if self.one_shot:
+            return self.state == "dead" or (self.state == "exited" and self.exit_code != 0)
+        return self.state in {"exited", "dead"}
+
+
+class Stack(Protocol):
+    """The services of an application that run together: images, containers, volumes.
+
+    Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
+    the message has its reason, the hint the next step. :class:`UnknownNameError` for a service that there is not.
+    ``output`` is given what a person should see while it works, piece by piece.
+    """
+
+    def check(self) -> None:
+        """Look whether the stack can be worked with at all: the engine answers, its files are valid."""
+
+    def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Build the images of ``services`` (none: of all). What runs goes on with the image that it has."""
+
+    def start(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Create and start ``services`` (none: all), and what they depend on, without waiting until they are healthy.
+
+        What runs already, as it is described, stays as it is.
+        """
+
+    def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
+        """Stop and remove all containers; with ``volumes`` also their data. Backups stay."""
+
+    def services(self) -> Sequence[Service]:
+        """Give every service that :meth:`start` starts, in the order in which they depend on each other."""
+
+    def tag(self, image_id: str, image: str) -> None:
+        """Give an image a name, which another one may have had: how one goes back to it."""
+
+    def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:
+        """Give the last ``tail`` lines of each of ``services`` (none: all); with ``follow``, go on for ever."""
+
+    def executor(self, service: str) -> Executor:
+        """Give what runs commands in a running service."""
+
+    def interactive(self, service: str, argv: Sequence[str]) -> Command:
+        """Give the command that, run on a terminal, runs ``argv`` in the service with that terminal."""
+
+    def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
+        """Run ``argv`` (none: the service's own) in a new container of the service; gives its exit code at its end."""
+
+
 class Environment(Protocol):
     """Where the application and its database run."""
 
@@ -280,7 +368,19 @@ class Environment(Protocol):
     settings: Settings
 
     def database_url(self) -> DatabaseURL:
-        """Give the database's URL as seen from where deckinfra runs; :class:`ConfigurationError` if unusable."""
+        """Give the database's URL as seen from where deckinfra runs; :class:`ConfigurationError` if unusable.
+
+        :class:`StackError` where it runs in a stack and cannot be reached from here.
+        """
+
+    def database_label(self) -> str:
+        """Say which database it is, for manifests: one text, from wherever it is reached. No secrets."""
+
+    def database_tools(self) -> DatabaseTools:
+        """Give where the database's own tools run: beside the server where they can, so that they fit it."""
+
+    def stack(self) -> Stack | None:
+        """Give the services that run together, or None where deckinfra starts and stops nothing."""
 
     def executor(self) -> Executor:
         """Give what runs commands there."""
@@ -317,8 +417,8 @@ class Seed:
 StoreFactory = Callable[[StoreURL, Path, "Settings"], Store]
 """Opens a store: its URL, the project's root (relative locations start there), the settings."""
 
-EngineFactory = Callable[[DatabaseURL, Path, "Settings"], Engine]
-"""Opens an engine for one database: its URL, the project's root, the settings."""
+EngineFactory = Callable[[DatabaseURL, Path, Environment], Engine]
+"""Opens an engine for one database: its URL as seen from here, the project's root, the environment."""
 
 EnvironmentFactory = Callable[[str, Path, "Settings"], Environment]
 """Makes an environment: the name that was asked for, the project's root, its settings."""

@@ -43,11 +43,14 @@ def backup(
     engine: Engine,
     repository: Repository,
     origin: Origin,
+    label: str,
     reporter: Reporter,
     *,
     clock: Callable[[], datetime] = now,
 ) -> Manifest:
     """Take a snapshot of the engine's database and store it. When this returns, it is published.
+
+    ``label`` is how the manifest calls the database.
 
     Raises :class:`DatabaseError` from the engine, :class:`StoreError` from the store, and
     :class:`LockedError` while a prune is at work. Whatever is raised, no manifest was written.
@@ -69,7 +72,7 @@ def backup(
             seconds=time.monotonic() - began,
             origin=origin,
             engine=engine.name,
-            database=str(engine.url),
+            database=label,
             revisions=snapshot.revisions,
             host=socket.gethostname(),
             tool=f"deckinfra {deckinfra.__version__}",

@@ -86,7 +86,7 @@ def _backup(project: App) -> tuple[Step, Step]:
 def _proven(project: App) -> Manifest | None:
     """Give the newest snapshot of this environment and schema that a drill proved, and nothing since disproved."""
     current = set(project.migration_status().current)
-    here = (project.origin, str(project.engine.url))
+    here = (project.origin, project.environment.database_label())
     try:
         with project.repository() as repository:
             for listed in repository.listed():

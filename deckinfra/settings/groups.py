@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, field_validator, model_validator
@@ -52,6 +53,21 @@ class DatabaseSettings(SettingsGroup):
         description="The password of the database's user. A database on a server needs one; SQLite has none.",
         generate=new_secret,
     )
+    database_admin_user: str | None = setting(
+        None,
+        description="The account for backups and restores, which makes and drops schemas on the server. Not set, it is "
+        "the application's own.",
+        example="root",
+    )
+    database_admin_password: Secret | None = setting(
+        None, description="The password of that account.", generate=new_secret
+    )
+    database_engine: str | None = setting(
+        None,
+        description="The engine that backs the database up and restores it. Not set, it is the one for the URL's "
+        "dialect.",
+        example="client",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -75,8 +91,21 @@ class DatabaseSettings(SettingsGroup):
         """Give the database's URL, with the password put in."""
         return DatabaseURL.parse(self.database_url).with_password(self.database_password)
 
+    def administering(self, url: DatabaseURL) -> DatabaseURL:
+        """Give ``url`` with the account for backups and restores in place of the application's."""
+        if self.database_admin_user is None:
+            return url
+        return replace(url, username=self.database_admin_user, password=self.database_admin_password)
+
     def problems(self, stage: Stage) -> Iterable[Problem]:
-        """Miss the password of a database on a server."""
+        """Miss the passwords of a database on a server."""
+        if self.database_admin_user is not None and not self.database_admin_password:
+            yield Problem(
+                "DATABASE_ADMIN_PASSWORD",
+                "is not set, and DATABASE_ADMIN_USER is",
+                "Run 'invoke env.init -e NAME' to make one for a server that is yet to be made, or put the password "
+                "that there is into a file and name it in DATABASE_ADMIN_PASSWORD_FILE.",
+            )
         if self.url().dialect != "sqlite" and not self.database_password:
             yield Problem(
                 "DATABASE_PASSWORD",

@@ -25,8 +25,8 @@ backup or a restore needs those of the project, the database and the backups, an
 ## Environments
 
 An environment is a name with an env file: `.env.NAME`, except `production`, whose file is `.env`.
-To add one, write its env file. `-e NAME` chooses one; `default_environment` in `setup.cfg` says which
-it is otherwise.
+To add one, write its env file. `-e NAME` chooses one; otherwise it is what `DECKINFRA_ENVIRONMENT` says in the
+process environment, else `default_environment` in `setup.cfg`.
 
 | file | committed | holds |
 |---|---|---|

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from configparser import ConfigParser
 from configparser import Error as ParserError
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from deckinfra.core.names import closest, is_name
 from deckinfra.errors import ConfigurationError
 
 SECTION: Final = "deckinfra"
+VARIABLE: Final = "DECKINFRA_ENVIRONMENT"
+"""The variable of the process environment that chooses the environment where no ``-e`` does."""
+
 _KEYS: Final = ("name", "default_environment", "require_plugins", "migrations")
 
 
@@ -30,9 +34,10 @@ class ProjectConfig:
     migrations: Path
 
 
-def read_project(root: Path) -> ProjectConfig:
+def read_project(root: Path, environ: Mapping[str, str] | None = None) -> ProjectConfig:
     """Read the section ``[deckinfra]`` of ``setup.cfg`` in ``root``; every key, and the file, may be absent.
 
+    ``DECKINFRA_ENVIRONMENT`` in ``environ``, the process environment, goes before ``default_environment``.
     Raises :class:`ConfigurationError` for a file that cannot be read or parsed, an unknown key, or
     an unusable value.
     """
@@ -42,10 +47,16 @@ def read_project(root: Path) -> ProjectConfig:
             meant = closest(key, _KEYS)
             advice = f"Did you mean '{meant}'?" if meant else f"Known: {', '.join(_KEYS)}."
             raise ConfigurationError(f"setup.cfg has an unknown key '{key}' in [{SECTION}]", hint=advice)
-    environment = values.get("default_environment") or "local"
+    given = (environ or {}).get(VARIABLE)
+    environment = given or values.get("default_environment") or "local"
     if not is_name(environment):
+        place = (
+            f"{VARIABLE} is '{environment}'"
+            if given
+            else (f"setup.cfg has '{environment}' as default_environment in [{SECTION}]")
+        )
         raise ConfigurationError(
-            f"setup.cfg has '{environment}' as default_environment in [{SECTION}], which cannot be a name",
+            f"{place}, which cannot be a name",
             hint="Names start with a lower-case letter; lower-case letters, digits, '-' and '_' may follow.",
         )
     return ProjectConfig(

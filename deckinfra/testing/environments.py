@@ -145,6 +145,23 @@ class EnvironmentContract:
         assert isinstance(url, DatabaseURL)
         assert url.password is None or url.password.reveal() not in f"{url} {url!r}"
 
+    def test_it_calls_its_database_by_a_text_without_a_password(self, environment: Environment) -> None:
+        label, password = environment.database_label(), environment.database_url().password
+        assert label
+        assert label == environment.database_label()
+        assert password is None or password.reveal() not in label
+
+    def test_it_tells_where_the_databases_own_tools_run(self, environment: Environment) -> None:
+        tools = environment.database_tools()
+        assert tools.url.dialect == environment.database_url().dialect
+        assert tools.executor.run(Command(("echo", "hello"), 60.0)).stdout == b"hello\n"
+
+    def test_a_stack_can_be_looked_at(self, environment: Environment) -> None:
+        stack = environment.stack()
+        if stack is not None:
+            stack.check()
+            assert len({service.name for service in stack.services()}) == len(stack.services())
+
     def test_it_gives_where_backups_go(self, environment: Environment) -> None:
         url = environment.default_repository()
         assert StoreURL.parse(str(url)) == url

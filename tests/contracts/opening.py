@@ -31,7 +31,7 @@ def open_engine_of(root: Path, url: str, environ: Mapping[str, str], name: str) 
     """Open the engine for ``url``, with ``{}`` in it replaced by ``name``."""
     manager = PluginManager.load(root, environ)
     parsed = DatabaseURL.parse(url.format(name))
-    return manager.engines.find(parsed.dialect)(parsed, root, settings_of(manager))
+    return manager.engines.find(parsed.dialect)(parsed, root, make_environment_of(root, "local", "local", environ))
 
 
 def make_environment_of(root: Path, kind: str, name: str, environ: Mapping[str, str]) -> Environment:

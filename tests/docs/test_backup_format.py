@@ -35,9 +35,8 @@ def snapshot(tmp_path: Path) -> Manifest:
         connection.executemany("INSERT INTO cards (art) VALUES (?)", [(bytes([n]) * 40_000,) for n in range(50)])
     store = DirectoryStore(tmp_path / "repository")
     repository = Repository.open(store, create=True, level=3, threads=2, reporter=SilentReporter())
-    return backup(
-        SqliteEngine(DatabaseURL.parse(f"sqlite:///{live}")), repository, Origin("deck", "local"), SilentReporter()
-    )
+    engine = SqliteEngine(DatabaseURL.parse(f"sqlite:///{live}"))
+    return backup(engine, repository, Origin("deck", "local"), str(engine.url), SilentReporter())
 
 
 def test_the_commands_at_the_end_restore_a_snapshot(tmp_path: Path, snapshot: Manifest) -> None:

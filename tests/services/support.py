@@ -40,4 +40,4 @@ def taken(
     engine: Engine, repository: Repository, *, environment: str = "local", clock: Callable[[], datetime] = now
 ) -> Manifest:
     """Take a backup."""
-    return backup(engine, repository, Origin("deck", environment), repository.reporter, clock=clock)
+    return backup(engine, repository, Origin("deck", environment), str(engine.url), repository.reporter, clock=clock)

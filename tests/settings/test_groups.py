@@ -31,6 +31,28 @@ def test_the_password_is_put_into_the_url() -> None:
     assert list(found.problems(Stage.DEVELOPMENT)) == []
 
 
+def test_the_account_for_backups_takes_the_place_of_the_applications() -> None:
+    found = DatabaseSettings(
+        database_url="mysql://u@h/db",
+        database_password=Secret(STRONG),
+        database_admin_user="root",
+        database_admin_password=Secret("other"),
+    )
+    url = found.administering(found.url())
+    assert ("mysql://root@h/db", Secret("other")) == (str(url), url.password)
+    assert list(found.problems(Stage.DEVELOPMENT)) == []
+
+
+def test_without_an_account_for_backups_it_is_the_applications() -> None:
+    found = DatabaseSettings(database_url="mysql://u@h/db", database_password=Secret(STRONG))
+    assert found.administering(found.url()) == found.url()
+
+
+def test_an_account_for_backups_needs_its_password() -> None:
+    found = DatabaseSettings(database_url="mysql://u@h/db", database_password=Secret(STRONG), database_admin_user="x")
+    assert ["DATABASE_ADMIN_PASSWORD"] == [problem.name for problem in found.problems(Stage.DEVELOPMENT)]
+
+
 def test_a_password_in_the_url_is_taken_out_of_it() -> None:
     found = DatabaseSettings.model_validate({"database_url": "mysql://u:pa%2Fss@h/db"})
     assert ("mysql://u@h/db", Secret("pa/ss")) == (found.database_url, found.database_password)

@@ -61,3 +61,11 @@ def test_an_unreadable_file_is_named(root: Path) -> None:
     write(root / "setup.cfg", "[deckinfra]\n", mode=0o000)
     with unprivileged(), pytest.raises(ConfigurationError, match=r"setup\.cfg cannot be read: Permission denied"):
         read_project(root)
+
+
+def test_the_process_environment_chooses_another_default_environment(root: Path) -> None:
+    (root / "setup.cfg").write_text("[deckinfra]\ndefault_environment = staging\n")
+    assert read_project(root, {"DECKINFRA_ENVIRONMENT": "docker"}).default_environment == "docker"
+    assert read_project(root, {"DECKINFRA_ENVIRONMENT": ""}).default_environment == "staging"
+    with pytest.raises(ConfigurationError, match=r"DECKINFRA_ENVIRONMENT is '\.\./x', which cannot be a name"):
+        read_project(root, {"DECKINFRA_ENVIRONMENT": "../x"})

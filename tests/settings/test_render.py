@@ -96,7 +96,7 @@ def test_the_reference_tells_each_settings_type_default_and_meaning() -> None:
 @pytest.mark.parametrize("name", COMMITTED)
 def test_the_committed_env_files_are_right_and_hold_no_secret(root: Path, name: str) -> None:
     shutil.copy(REPOSITORY / f".env.{name}", root)
-    given = environ(APP_SECRET_KEY=STRONG, DATABASE_PASSWORD=STRONG)
+    given = environ(APP_SECRET_KEY=STRONG, DATABASE_PASSWORD=STRONG, DATABASE_ADMIN_PASSWORD=STRONG)
     assert check_settings(root, name, GROUPS, given) == []
     settings = load_settings(root, name, GROUPS, given)
     entries = parse_env_file(name, (root / f".env.{name}").read_text()).entries

@@ -11,7 +11,7 @@ from deckinfra.hookspecs import hookimpl
 if TYPE_CHECKING:
     from deckinfra.core.settings import Settings
     from deckinfra.core.urls import DatabaseURL, StoreURL
-    from deckinfra.ports import EnvironmentFactory, Executor
+    from deckinfra.ports import DatabaseTools, EnvironmentFactory, Executor
 
 
 class LocalEnvironment:
@@ -29,6 +29,21 @@ class LocalEnvironment:
         from deckinfra.settings.groups import DatabaseSettings
 
         return self.settings.group(DatabaseSettings).url()
+
+    def database_label(self) -> str:
+        """Give the URL without its password."""
+        url = self.database_url()
+        return str(url.with_database(str(self._root / url.database)) if url.dialect == "sqlite" else url)
+
+    def database_tools(self) -> DatabaseTools:
+        """Use the tools that are installed on this machine."""
+        from deckinfra.ports import DatabaseTools
+        from deckinfra.settings.groups import DatabaseSettings
+
+        return DatabaseTools(self.executor(), self.settings.group(DatabaseSettings).administering(self.database_url()))
+
+    def stack(self) -> None:
+        """Start nothing: what runs here was started by somebody else."""
 
     def executor(self) -> Executor:
         """Give what runs commands on this machine, in the project's folder."""

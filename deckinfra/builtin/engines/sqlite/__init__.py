@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from deckinfra.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from deckinfra.core.settings import Settings
     from deckinfra.core.urls import DatabaseURL
-    from deckinfra.ports import Engine, EngineFactory
+    from deckinfra.ports import Engine, EngineFactory, Environment
 
 
-def open_engine(url: DatabaseURL, root: Path, settings: Settings) -> Engine:
+def open_engine(url: DatabaseURL, root: Path, environment: Environment) -> Engine:
     """Open the engine for one SQLite file; a relative path starts at the project's root."""
     from .engine import SqliteEngine
 

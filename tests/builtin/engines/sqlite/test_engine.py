@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from deckinfra.builtin.engines import sqlite as plugin
+from deckinfra.builtin.environments.local import LocalEnvironment
 from deckinfra.core.settings import Settings, Stage
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, LockedError
@@ -15,7 +16,8 @@ from tests.builtin.engines.sqlite.support import engine_of, fill, run
 
 def test_a_relative_path_starts_at_the_root(tmp_path: Path) -> None:
     (factory,) = plugin.deckinfra_engines().values()
-    engine = factory(DatabaseURL.parse("sqlite:///var/app.db"), tmp_path, Settings(Stage.TEST, {}, ()))
+    environment = LocalEnvironment("test", tmp_path, Settings(Stage.TEST, {}, ()))
+    engine = factory(DatabaseURL.parse("sqlite:///var/app.db"), tmp_path, environment)
     assert engine.url.database == str(tmp_path / "var" / "app.db")
     assert engine.name == "sqlite"
 
