@@ -130,7 +130,10 @@ class Snapshot(Protocol):
     """The schema revisions that the snapshot is at; empty where there is no version table."""
 
     details: Mapping[str, Any]
-    """What else the manifest should keep: versions, positions. JSON values; no secrets."""
+    """What else the manifest should keep: versions, positions. JSON values; no secrets.
+
+    ``warnings``, where it is there, is a list of sentences on what this backup cannot do, for whoever takes it.
+    """
 
     def chunks(self) -> Iterator[Chunk]:
         """Give all the data, each chunk at most :data:`MAX_CHUNK` bytes. Unchanged data gives the same chunks."""
@@ -162,6 +165,30 @@ class DatabaseState:
     size: int
     tables: tuple[str, ...]
     version: str
+
+
+@dataclass(frozen=True)
+class RunningQuery:
+    """One statement that a server is at: whose it is, for how many seconds, and how it begins."""
+
+    connection: int
+    user: str
+    seconds: float
+    statement: str
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a database server is busy with.
+
+    ``connections`` are all that are open, of ``connection_limit`` that there may be. ``slow_queries`` counts those that the
+    server took for slow since it started; ``running`` are those under way now that were so for some time, longest first.
+    """
+
+    connections: int
+    connection_limit: int
+    slow_queries: int
+    running: tuple[RunningQuery, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -205,6 +232,9 @@ class Engine(Protocol):
 
     def state(self) -> DatabaseState:
         """Look at the database. One that does not exist is no error; one that cannot be read is."""
+
+    def activity(self) -> Activity | None:
+        """Look at what the database's server is busy with; None where there is no server."""
 
     def lock(self, purpose: str, *, timeout: float) -> AbstractContextManager[str | None]:
         """Keep every other migration and restore of this database out while the context is open.
@@ -317,10 +347,12 @@ class Service:
 class Stack(Protocol):
     """The services of an application that run together: images, containers, volumes.
 
-    Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
+    ``database`` is the name of the one that the database runs in, or empty where it is not among them. Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
     the message has its reason, the hint the next step. :class:`UnknownNameError` for a service that there is not.
     ``output`` is given what a person should see while it works, piece by piece.
     """
+
+    database: str
 
     def check(self) -> None:
         """Look whether the stack can be worked with at all: the engine answers, its files are valid."""

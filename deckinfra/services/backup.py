@@ -83,6 +83,8 @@ def backup(
             parts=parts,
             details=snapshot.details,
         )
+        for warning in snapshot.details.get("warnings", ()):
+            reporter.warn(warning)
         lock.check()
         repository.snapshots.publish(manifest)
         try:

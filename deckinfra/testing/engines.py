@@ -64,6 +64,10 @@ class EngineContract(ABC):
         assert state.tables
         assert VERSION_TABLE not in state.tables
 
+    def test_what_its_server_is_busy_with_is_there_or_there_is_no_server(self, engine: Engine) -> None:
+        found = engine.activity()
+        assert found is None or 0 < found.connections <= found.connection_limit
+
     def test_it_has_a_name_and_its_url_shows_no_password(self, engine: Engine) -> None:
         assert engine.name
         assert engine.url.password is None or engine.url.password.reveal() not in f"{engine.url!r} {engine.url}"

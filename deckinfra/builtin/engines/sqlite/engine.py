@@ -44,6 +44,9 @@ class SqliteEngine:
             names = tuple(name for name in tables(connection) if name != VERSION_TABLE)
         return DatabaseState(True, live.stat().st_size, names, sqlite3.sqlite_version)
 
+    def activity(self) -> None:
+        """Give nothing: a file has no server."""
+
     @contextmanager
     def lock(self, purpose: str, *, timeout: float) -> Iterator[str | None]:
         """Hold the lock file beside the database, which the kernel frees when its holder dies."""
