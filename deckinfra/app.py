@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from deckinfra.ports import Engine, Environment, Kept, Reporter
     from deckinfra.repository import Repository
     from deckinfra.services.results import (
+        DeployResult,
         DrillResult,
         Finding,
         Listed,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         RestoreResult,
         RevisionEntry,
         SetupResult,
+        StatusResult,
         UndoResult,
         VerifyResult,
     )
@@ -205,6 +207,19 @@ class App:
         from deckinfra.services.doctor import doctor
 
         return doctor(self)
+
+    def status(self) -> StatusResult:
+        """Look at the environment at a glance; what cannot be looked at is among the result's problems."""
+        from deckinfra.services.status import status
+
+        return status(self)
+
+    def deploy(self) -> DeployResult:
+        """Back up, build, migrate and start this version; :class:`StackError` says how a failed start ended."""
+        from deckinfra.services.deploy import deploy
+
+        with self._phase("deploy"):
+            return deploy(self)
 
     # Migrations ----------------------------------------------------------------------------------
 

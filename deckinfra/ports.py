@@ -181,8 +181,9 @@ class RunningQuery:
 class Activity:
     """What a database server is busy with.
 
-    ``connections`` are all that are open, of ``connection_limit`` that there may be. ``slow_queries`` counts those that the
-    server took for slow since it started; ``running`` are those under way now that were so for some time, longest first.
+    ``connections`` are all that are open, of ``connection_limit`` that there may be. ``slow_queries`` counts
+    those that the server took for slow since it started; ``running`` are those under way now that have been so
+    for some time, longest first.
     """
 
     connections: int
@@ -343,11 +344,21 @@ class Service:
             return self.state == "dead" or (self.state == "exited" and self.exit_code != 0)
         return self.state in {"exited", "dead"}
 
+    @property
+    def described(self) -> str:
+        """How it is, in a few words: ``healthy``, ``exited with 1``."""
+        if self.state == "running":
+            return self.health or "running"
+        ended = f" with {self.exit_code}" if self.state == "exited" and self.exit_code is not None else ""
+        return f"{self.state}{ended}"
+
 
 class Stack(Protocol):
     """The services of an application that run together: images, containers, volumes.
 
-    ``database`` is the name of the one that the database runs in, or empty where it is not among them. Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
+    ``database`` is the name of the one that the database runs in, or empty where it is not among them.
+
+    Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
     the message has its reason, the hint the next step. :class:`UnknownNameError` for a service that there is not.
     ``output`` is given what a person should see while it works, piece by piece.
     """

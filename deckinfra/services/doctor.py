@@ -62,6 +62,8 @@ def doctor(project: App, now: datetime | None = None) -> tuple[Finding, ...]:
         needing_settings.append((check.name, lambda check=check: check.look(project)))  # type: ignore[misc]
     findings = [_finding(name, examine) for name, examine in machine]
     if findings[-1].ok:
+        if look.has_stack:
+            needing_settings.insert(0, ("stack", look.stack))
         findings += [_finding(name, examine) for name, examine in needing_settings]
     else:
         hint = "Mend the settings first."
@@ -149,6 +151,23 @@ class _Look:
         name = self.project.environment_name
         first = f"{problems[0].name} {problems[0].message}"
         return f"problems: {len(problems)}, the first: {first}", f"Run 'invoke env.check -e {name}' for all of them."
+
+    @property
+    def has_stack(self) -> bool:
+        try:
+            return self.project.environment.stack() is not None
+        except DeckinfraError:
+            return True  # looking at it says what is wrong
+
+    def stack(self) -> Wrong:
+        stack, name = self.project.environment.stack(), self.project.environment_name
+        assert stack is not None
+        stack.check()
+        waiting = [service for service in stack.services() if not service.ready]
+        if not waiting:
+            return None
+        listed = "; ".join(f"{service.name} is {service.described}" for service in waiting)
+        return listed, f"Run 'invoke stack.up -e {name}'; 'invoke stack.logs -e {name}' shows what they wrote."
 
     def database(self) -> Wrong:
         if self.project.engine.state().exists:

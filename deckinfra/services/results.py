@@ -16,10 +16,12 @@ from deckinfra.core.manifest import Facts, Manifest, format_time
 from deckinfra.core.migration import MigrateResult, MigrationStatus, RevisionEntry
 from deckinfra.core.proof import Listed, Proof
 from deckinfra.core.retention import Decision
-from deckinfra.ports import Kept
+from deckinfra.ports import Activity, Kept, Service
 
 __all__ = [
+    "DatabaseStatus",
     "Decision",
+    "DeployResult",
     "DrillResult",
     "Finding",
     "Listed",
@@ -30,6 +32,7 @@ __all__ = [
     "RestoreResult",
     "RevisionEntry",
     "SetupResult",
+    "StatusResult",
     "Step",
     "UndoResult",
     "VerifyResult",
@@ -125,6 +128,46 @@ class SetupResult:
     def changed(self) -> bool:
         """Whether any step changed anything."""
         return any(step.changed for step in self.steps)
+
+
+@dataclass(frozen=True)
+class DatabaseStatus:
+    """The database as it is now. ``size`` is in bytes; ``activity`` is None where there is no server."""
+
+    label: str
+    version: str
+    size: int
+    tables: int
+    activity: Activity | None
+
+
+@dataclass(frozen=True)
+class StatusResult:
+    """An environment at a glance. What could not be looked at is None (services: empty), and among the problems.
+
+    ``last_backup`` is the newest snapshot of this project and environment, ``last_proof`` the newest good proof of one.
+    """
+
+    environment: str
+    kind: str
+    stage: str
+    services: tuple[Service, ...]
+    database: DatabaseStatus | None
+    migrations: MigrationStatus | None
+    last_backup: Manifest | None
+    last_proof: Proof | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeployResult:
+    """A deployment that went well: the backup before it (None: there was no database yet), and what runs now."""
+
+    environment: str
+    backup: Manifest | None
+    migrated: MigrateResult
+    services: tuple[Service, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)

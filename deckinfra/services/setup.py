@@ -22,7 +22,7 @@ def setup(project: App) -> SetupResult:
     """
     environment = _environment(project)
     project.plugins.before("setup", project=project)
-    steps = (environment, _migrate(project), _seed(project), *_backup(project))
+    steps = (environment, *_stack(project), _migrate(project), _seed(project), *_backup(project))
     result = SetupResult(project.environment_name, steps, _next(project))
     project.plugins.after("setup", project=project, result=result)
     return result
@@ -44,6 +44,24 @@ def _environment(project: App) -> Step:
         )
     summary = f"{len(changes)} written, and checked" if changes else "complete and checked"
     return Step("environment", bool(changes), summary)
+
+
+def _stack(project: App) -> tuple[Step, ...]:
+    """Build and start the environment's services, where it has any, and wait until they are healthy."""
+    stack = project.environment.stack()
+    if stack is None:
+        return ()
+    project.reporter.step("build")
+    before = {service.name: service for service in stack.services()}
+    project.stack.build()
+    project.reporter.step("start")
+    after = project.stack.up()
+    # What does its work and ends starts anew each time, and finds nothing to do.
+    started = [each.name for each in after if not each.one_shot and each.started != before[each.name].started]
+    healthy = f"{len(after)} services, all healthy or done"
+    if started:
+        return (Step("stack", changed=True, summary=f"{healthy}; started: {', '.join(started)}"),)
+    return (Step("stack", changed=False, summary=healthy),)
 
 
 def _migrate(project: App) -> Step:

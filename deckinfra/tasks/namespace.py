@@ -8,7 +8,7 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from deckinfra.errors import PluginError
-from deckinfra.tasks import db_backup, db_migrate, db_restore, development, env, project
+from deckinfra.tasks import db_backup, db_migrate, db_restore, deploy, development, env, project
 from deckinfra.tasks.edge import edge
 from deckinfra.tasks.terminal import Terminal
 
@@ -22,7 +22,7 @@ def namespace(root: str | Path) -> Collection:
 
     folder = Path(root).absolute()
     tasks = Collection()
-    for module in (project, development):
+    for module in (project, deploy, development):
         for task in module.TASKS:
             tasks.add_task(task)
     tasks.add_collection(Collection("env", *env.TASKS))

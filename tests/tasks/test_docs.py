@@ -14,7 +14,7 @@ from deckinfra import errors
 from deckinfra.core.manifest import Facts, Manifest, Origin, Part
 from deckinfra.core.settings import Problem, Value
 from deckinfra.plugins import PluginRecord
-from deckinfra.ports import Kept
+from deckinfra.ports import Activity, Kept, RunningQuery, Service
 from deckinfra.services import results
 from deckinfra.settings.initialise import Change
 from deckinfra.tasks import namespace
@@ -71,7 +71,7 @@ def test_every_task_says_in_one_line_what_it_does(project: Project) -> None:
 def test_every_field_of_every_document_is_explained() -> None:
     kinds = [getattr(results, name) for name in results.__all__ if name not in {"document"}]
     expected = {kind.__name__: {field.name for field in dataclasses.fields(kind)} for kind in kinds}
-    for kind in (Problem, Value, Change, PluginRecord, Kept, Facts):
+    for kind in (Problem, Value, Change, PluginRecord, Kept, Facts, Activity, RunningQuery, Service):
         expected[kind.__name__] = {field.name for field in dataclasses.fields(kind)}
     expected["Manifest"] = set(_manifest().document())
     sections = _sections("json.md")

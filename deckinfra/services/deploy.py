@@ -1,0 +1,118 @@
+"""Deploy: bring an environment's stack to this checkout, with a backup first and a way back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from deckinfra.core.settings import unusable
+from deckinfra.errors import DeckinfraError, StackError
+from deckinfra.services.results import DeployResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckinfra.app import App
+    from deckinfra.core.manifest import Manifest
+    from deckinfra.ports import Service
+
+
+def deploy(project: App) -> DeployResult:
+    """Check every setting, back up, build, migrate, start, and wait until every service is healthy.
+
+    Raises :class:`ConfigurationError` with everything that is wrong with the settings before anything else is done,
+    and what a step raises. Up to the start, whatever fails leaves what runs as it is. If the new
+    services do not become healthy, those that ran before are brought back: :class:`StackError` says so, or that they
+    could not be.
+    """
+    began = time.monotonic()
+    problems = project.check_settings()
+    if problems:
+        raise unusable(project.environment_name, problems)
+    reporter, stack = project.reporter, project.stack
+    stack.check()
+    before = {service.name: service for service in stack.services() if service.state == "running"}
+    with _leaving(before):
+        manifest = _back_up(project, before)
+        reporter.step("build")
+        stack.build()
+        if not before:
+            # Nothing runs that a new schema could disturb, and a server is needed to migrate on.
+            stack.up(_database(project))
+        reporter.step("migrate")
+        migrated = project.migrate()
+    reporter.step("start")
+    try:
+        services = stack.up()
+    except StackError as error:
+        raise _brought_back(project, before, manifest, error) from error
+    return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)
+
+
+def _database(project: App) -> tuple[str, ...]:
+    stack = project.environment.stack()
+    assert stack is not None
+    return (stack.database,) if stack.database else ()
+
+
+def _back_up(project: App, running: Mapping[str, Service]) -> Manifest | None:
+    """Back up the database that there is; a stack that was stopped may have one in its volumes."""
+    database = _database(project)
+    if database and database[0] not in running:
+        project.stack.up(database)
+    if not project.engine.state().tables:
+        project.reporter.note("there is no data yet that could be backed up")
+        return None
+    project.reporter.step("backup")
+    return project.backup()
+
+
+@contextmanager
+def _leaving(running: Mapping[str, Service]) -> Iterator[None]:
+    """Add to an error that what runs was left alone."""
+    try:
+        yield
+    except DeckinfraError as error:
+        if running:
+            error.hint = f"{error.hint} What ran before goes on running, as it was.".lstrip()
+        raise
+
+
+def _brought_back(
+    project: App, before: Mapping[str, Service], backup: Manifest | None, error: StackError
+) -> StackError:
+    """Bring the services back that ran before, and give the error that says how that went."""
+    name = project.environment_name
+    data = f" The backup from before is {backup.id}." if backup else ""
+    if not before:
+        return StackError(
+            f"the stack of '{name}' did not start: {error.message}",
+            hint=f"Nothing ran before, so there is nothing to go back to. {error.hint}".rstrip(),
+        )
+    project.reporter.warn(f"the new version did not start: {error.message}")
+    project.reporter.step("bring the old version back")
+    try:
+        _restore_images(project, list(before.values()))
+        project.stack.up()
+    except DeckinfraError as second:
+        return StackError(
+            f"the new version of '{name}' did not start, and the old one could not be brought back: {second.message}",
+            hint=f"Look at 'invoke stack.logs -e {name}' and 'invoke stack.ps -e {name}'; "
+            f"the data is in its volumes.{data}",
+        )
+    return StackError(
+        f"the new version of '{name}' did not start, and the old one runs again: {error.message}",
+        hint=f"Mend it and deploy again. Migrations that were applied stay applied.{data}",
+    )
+
+
+def _restore_images(project: App, before: Sequence[Service]) -> None:
+    """Give the images that ran before their names again, since a stack is described by names."""
+    stack = project.environment.stack()
+    assert stack is not None
+    now = {service.name: service for service in stack.services()}
+    names = {now[service.name].image: service.image_id for service in before if service.name in now}
+    for image, image_id in names.items():
+        stack.tag(image_id, image)

@@ -1,0 +1,77 @@
+"""Status: an environment at a glance, whatever state it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from deckinfra.errors import DeckinfraError
+from deckinfra.ports import Service
+from deckinfra.services.results import DatabaseStatus, MigrationStatus, StatusResult
+
+if TYPE_CHECKING:
+    from deckinfra.app import App
+    from deckinfra.core.manifest import Manifest
+    from deckinfra.core.proof import Proof
+
+_Found = TypeVar("_Found")
+
+
+def status(project: App) -> StatusResult:
+    """Look at the services, the database, its schema and its backups.
+
+    What cannot be looked at is among the problems, and the rest is looked at all the same. Raises only
+    what keeps everything from being looked at: :class:`ConfigurationError`.
+    """
+    environment = project.environment
+    problems: list[str] = []
+
+    def look(what: str, find: Callable[[], _Found]) -> _Found | None:
+        try:
+            return find()
+        except DeckinfraError as error:
+            problems.append(f"{what}: {error.message}")
+            return None
+
+    services = look("services", lambda: _services(project)) or ()
+    problems += [f"service {service.name}: {service.described}" for service in services if not service.ready]
+    database = look("database", lambda: _database(project))
+    migrations: MigrationStatus | None = None
+    if database is not None:
+        migrations = look("schema", project.migration_status)
+        if migrations is not None and migrations.state != "up to date":
+            problems.append(f"schema: {migrations.state}")
+    backup, proof = look("backups", lambda: _backups(project)) or (None, None)
+    return StatusResult(
+        environment.name,
+        environment.kind,
+        project.settings.stage.value,
+        services,
+        database,
+        migrations,
+        backup,
+        proof,
+        tuple(problems),
+    )
+
+
+def _services(project: App) -> tuple[Service, ...]:
+    stack = project.environment.stack()
+    return () if stack is None else tuple(stack.services())
+
+
+def _database(project: App) -> DatabaseStatus:
+    state = project.engine.state()
+    if not state.exists:
+        raise DeckinfraError("there is none yet")
+    return DatabaseStatus(
+        project.environment.database_label(), state.version, state.size, len(state.tables), project.engine.activity()
+    )
+
+
+def _backups(project: App) -> tuple[Manifest | None, Proof | None]:
+    mine = [entry for entry in project.backups() if entry.manifest.origin == project.origin]
+    if not mine:
+        raise DeckinfraError("there is none yet")
+    proofs = [entry.proof for entry in mine if entry.proof is not None and entry.proof.good]
+    return mine[0].manifest, max(proofs, key=lambda proof: proof.time, default=None)

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Brings an environment to this checkout: checks every setting, backs up, builds, migrates, starts, and waits
+# until all is healthy. A failed start leaves the old version running or brings it back, and says so.
+#
+#   scripts/deploy.sh [ENVIRONMENT] [OPTIONS OF invoke deploy]
+#
+# ENVIRONMENT is production where none is given. Ends as `invoke deploy` does: docs/exit-codes.md.
+set -euo pipefail
+
+root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
+environment=production
+case "${1-}" in
+    "") ;;
+    -h | --help)
+        sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"
+        exit 0
+        ;;
+    -*) ;;
+    *)
+        environment="$1"
+        shift
+        ;;
+esac
+
+invoke="$root/.venv/bin/invoke"
+if [ ! -x "$invoke" ]; then
+    printf 'error: %s\nhint: %s\n' "there is no $invoke: the project is not installed here" \
+        "Nothing was done. Run scripts/setup-env.sh --env=$environment first." >&2
+    exit 3
+fi
+
+cd -- "$root"
+exec "$invoke" deploy --env="$environment" "$@"
