@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deckinfra import open_project
+from deckinfra.app import App
+from tests.tasks.support import Project, new_project
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return new_project(tmp_path / "my shop")
+
+
+def _open(project: Project) -> App:
+    return open_project(project.root, environ={})
+
+
+def test_what_was_set_up_is_shown_and_nothing_is_wrong(project: Project) -> None:
+    _open(project).setup()
+    (listed,) = _open(project).backups()
+    found = _open(project).status()
+    assert (found.environment, found.kind, found.stage, found.services) == ("local", "local", "development", ())
+    assert found.database is not None
+    assert (found.database.tables, found.database.activity) == (1, None)
+    assert found.database.label == f"sqlite:///{project.root}/var/shop.db"
+    assert found.migrations is not None
+    assert found.migrations.current == ("0001",)
+    assert found.last_backup == listed.manifest
+    assert found.last_proof == listed.proof
+    assert found.problems == ()
+
+
+def test_where_nothing_is_there_yet_each_thing_that_is_missing_is_a_problem(project: Project) -> None:
+    found = _open(project).status()
+    assert (found.database, found.migrations, found.last_backup, found.last_proof) == (None, None, None, None)
+    database, backups = found.problems
+    assert database == "database: there is none yet"
+    assert backups.startswith("backups: ")
+
+
+def test_a_database_that_cannot_be_read_does_not_hide_the_backups(project: Project) -> None:
+    _open(project).setup()
+    project.write("var/shop.db", "no database\n" * 400)
+    found = _open(project).status()
+    (problem,) = found.problems
+    assert problem.startswith("database: ")
+    assert found.last_backup is not None
+
+
+def test_a_schema_that_is_behind_is_a_problem(project: Project) -> None:
+    _open(project).setup()
+    _open(project).rollback("base")
+    assert _open(project).status().problems == ("schema: not migrated",)
+
+
+def test_the_proof_is_the_newest_good_one_of_any_snapshot(project: Project) -> None:
+    _open(project).setup()
+    _open(project).backup()
+    found = _open(project).status()
+    assert found.last_backup is not None
+    assert found.last_proof is not None
+    assert found.last_proof.snapshot != found.last_backup.id
