@@ -7,6 +7,7 @@ be checked, on the built-ins and on anybody's plugin. Methods raise the errors o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -291,7 +292,8 @@ class Executor(Protocol):
         """Run ``command`` to its end, in bounded memory. The exit code is the caller's to judge.
 
         ``stdin`` is fed as it comes; with ``stdout``, output goes there piece by piece and is not
-        kept; otherwise the last MiB of it is. :class:`CommandError` when it cannot be started;
+        kept; otherwise the last MiB of it is. :class:`CommandError` when it cannot be started, and
+        :class:`StackError` where that is since its place in a stack does not run;
         :class:`TimeLimitError`, with the command and its children ended, when its time is up.
         """
 
@@ -299,15 +301,22 @@ class Executor(Protocol):
         """Say where this runs, for messages."""
 
 
+def on_this_terminal(argv: Sequence[str]) -> Command:
+    """Give the command that runs ``argv`` on this machine, for a person at its terminal: without a time limit."""
+    return Command(tuple(argv), math.inf)
+
+
 @dataclass(frozen=True)
 class DatabaseTools:
     """Where the database's own command-line tools run, and the database's URL as seen from there.
 
-    The URL has the account for backups and restores, with its password.
+    The URL has the account for backups and restores, with its password. ``interactive`` gives the command that
+    runs a tool there on a person's terminal, as :meth:`Stack.interactive` does; not set, that is the tool itself.
     """
 
     executor: Executor
     url: DatabaseURL
+    interactive: Callable[[Sequence[str]], Command] = on_this_terminal
 
 
 @dataclass(frozen=True)
@@ -317,7 +326,8 @@ class Service:
     ``state`` is ``running``, ``exited``, ``created``, ``restarting``, ``paused``, ``dead``, or ``absent`` where
     there is no container. ``health`` is ``healthy``, ``unhealthy``, ``starting``, or empty for a service that has no
     health check. A ``one_shot`` does its work and ends. ``image_id`` is that of the image that runs, which need not
-    be the one that its name stands for now.
+    be the one that its name stands for now. ``restarts`` counts how often it was started again after it had ended by
+    itself; ``detail`` is what its last health check said, where that failed.
     """
 
     name: str
@@ -329,6 +339,8 @@ class Service:
     image_id: str = ""
     ports: tuple[str, ...] = ()
     started: datetime | None = None
+    restarts: int = 0
+    detail: str = ""
 
     @property
     def ready(self) -> bool:
@@ -356,14 +368,18 @@ class Service:
 class Stack(Protocol):
     """The services of an application that run together: images, containers, volumes.
 
-    ``database`` is the name of the one that the database runs in, or empty where it is not among them.
-
     Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
     the message has its reason, the hint the next step. :class:`UnknownNameError` for a service that there is not.
     ``output`` is given what a person should see while it works, piece by piece.
     """
 
-    database: str
+    @property
+    def database(self) -> str:
+        """The name of the service that the database runs in, or empty where it is not among them."""
+
+    @property
+    def timeout(self) -> float:
+        """How many seconds all services together have to become ready, as the settings say."""
 
     def check(self) -> None:
         """Look whether the stack can be worked with at all: the engine answers, its files are valid."""
@@ -371,10 +387,17 @@ class Stack(Protocol):
     def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
         """Build the images of ``services`` (none: of all). What runs goes on with the image that it has."""
 
-    def start(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
-        """Create and start ``services`` (none: all), and what they depend on, without waiting until they are healthy.
+    def prepare(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Have the images that :meth:`start` needs: what can be built here and is missing is built, others are fetched.
 
-        What runs already, as it is described, stays as it is.
+        What is there stays as it is. An image that can be built here is never fetched.
+        """
+
+    def start(self, services: Sequence[str] = (), *, timeout: float, output: Callable[[bytes], None]) -> None:
+        """Create and start ``services`` (none: all), and what they depend on, from images that are there.
+
+        Returns when all were started, which may have to wait until others are healthy or have done their work: at most
+        ``timeout`` seconds, then it is a :class:`StackError`. What runs already, as it is described, stays as it is.
         """
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
@@ -393,7 +416,10 @@ class Stack(Protocol):
         """Give what runs commands in a running service."""
 
     def interactive(self, service: str, argv: Sequence[str]) -> Command:
-        """Give the command that, run on a terminal, runs ``argv`` in the service with that terminal."""
+        """Give the command that, run on a terminal, runs ``argv`` in the service with that terminal.
+
+        It is not for an executor, and has no time limit: a person ends it.
+        """
 
     def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
         """Run ``argv`` (none: the service's own) in a new container of the service; gives its exit code at its end."""
