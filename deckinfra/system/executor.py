@@ -32,12 +32,26 @@ class LocalExecutor:
     A command runs in ``folder`` unless it says otherwise, with the variables in ``environ`` (default: this
     process's) and its own. It has a session of its own, so no terminal: what would ask a person fails
     instead of waiting. ``grace`` is how many seconds a command has to end by itself when its time is up.
+
+    With ``merged``, what a command writes to its error output is part of its output. ``before_end`` is called before
+    a command is ended: where what runs here only stands for what runs elsewhere, that has to end first, or
+    it would take input that broke off for input that ended.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str] | None = None, *, grace: float = _GRACE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        grace: float = _GRACE,
+        merged: bool = False,
+        before_end: Callable[[], None] | None = None,
+    ) -> None:
         self._folder = folder
         self._environ = dict(os.environ if environ is None else environ)
         self._grace = grace
+        self._merged = merged
+        self._before_end = before_end
 
     def run(
         self,
@@ -55,13 +69,15 @@ class LocalExecutor:
         process = self._start(command)
         assert process.stdin is not None
         assert process.stdout is not None
-        assert process.stderr is not None
         out, err = _Tail(), _Tail()
+        sinks: dict[IO[bytes], _Sink] = {process.stdout: stdout or out.add}
+        if process.stderr is not None:
+            sinks[process.stderr] = err.add
         alarm, bell = os.pipe()
         feeder = _Feeder(process.stdin, stdin, bell)
         feeder.start()
         try:
-            _attend({process.stdout: stdout or out.add, process.stderr: err.add}, alarm, feeder, deadline)
+            _attend(sinks, alarm, feeder, deadline)
             returncode = _finish(process, feeder, deadline)
         except subprocess.TimeoutExpired:
             self._end(process)
@@ -74,7 +90,7 @@ class LocalExecutor:
             raise
         finally:
             os.close(alarm)
-            for stream in (process.stdin, process.stdout, process.stderr):
+            for stream in (process.stdin, *sinks):
                 stream.close()
         return Completed(returncode, out.value(), err.value())
 
@@ -92,7 +108,7 @@ class LocalExecutor:
                 env={**self._environ, **command.env, **secrets},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT if self._merged else subprocess.PIPE,
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
@@ -100,6 +116,8 @@ class LocalExecutor:
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """End the command and its children: they are asked to, and after ``grace`` they have to."""
+        if self._before_end is not None:
+            self._before_end()
         deadline = time.monotonic() + self._grace
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGTERM)

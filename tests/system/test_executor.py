@@ -161,3 +161,27 @@ def test_much_output_takes_little_memory(executor: LocalExecutor) -> None:
 
 def test_it_says_where_it_runs(executor: LocalExecutor) -> None:
     assert str(executor) == "this machine"
+
+
+def test_what_has_to_end_first_is_told_while_the_command_still_has_its_input(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def look() -> None:
+        time.sleep(0.5)
+        seen.append((tmp_path / "log").read_text())
+
+    def pieces() -> Iterator[bytes]:
+        yield b"begun\n"
+        raise InterruptedError
+
+    executor = LocalExecutor(tmp_path, before_end=look)
+    with pytest.raises(InterruptedError):
+        executor.run(shell("while read -r line; do echo $line >> log; done; echo ended >> log"), stdin=pieces())
+    assert seen == ["begun\n"]
+    executor.run(shell("true"))
+    assert len(seen) == 1
+
+
+def test_merged_output_is_in_the_order_in_which_it_was_written(tmp_path: Path) -> None:
+    done = LocalExecutor(tmp_path, merged=True).run(shell("echo one; echo two >&2; echo three; exit 3"))
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"one\ntwo\nthree\n", b"")
