@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from deckinfra.core.names import unknown_name
 from deckinfra.core.silent import SilentReporter
 from deckinfra.core.urls import StoreURL
-from deckinfra.errors import ConfigurationError, RefusedError, UnknownNameError
+from deckinfra.errors import ConfigurationError, RefusedError, UnknownNameError, UsageError
 from deckinfra.plugins import PluginManager
 from deckinfra.settings.project import ProjectConfig, read_project
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         UndoResult,
         VerifyResult,
     )
+    from deckinfra.services.stack import StackControl
     from deckinfra.settings.initialise import Change
 
 Remote = str | bool | None
@@ -108,6 +109,19 @@ class App:
         """The environment; :class:`UnknownNameError` if there is none of that name."""
         factory = self.plugins.environments.find(self._kind())
         return factory(self.environment_name, self.root, self.settings)
+
+    @property
+    def stack(self) -> StackControl:
+        """What brings the environment's services up and down; :class:`UsageError` where it has none."""
+        from deckinfra.services.stack import StackControl
+
+        stack = self.environment.stack()
+        if stack is None:
+            raise UsageError(
+                f"the environment '{self.environment_name}' has no stack: deckinfra starts and stops nothing there",
+                hint="Name one that has, such as one of the kind docker: -e docker.",
+            )
+        return StackControl(stack, self.reporter, environment=self.environment_name)
 
     @property
     def origin(self) -> Origin:
@@ -255,6 +269,12 @@ class App:
             )
         with locked(self.engine, "db.seed", self.reporter, timeout=LOCK_TIMEOUT):
             return self.migrator.seed(self.plugins.seeds())
+
+    def init_sql(self) -> Mapping[str, str]:
+        """Give SQL files, name → text, that make an empty server's database what the migrations and seeds make it."""
+        from deckinfra.migrations.init_sql import init_files
+
+        return init_files(self.config.migrations, self.plugins.seeds())
 
     # Backup and restore --------------------------------------------------------------------------
 

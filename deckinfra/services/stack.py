@@ -1,0 +1,266 @@
+"""Bringing a stack up and down: what is waited for, for how long, and what a failure looked like."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.core.lines import Lines
+from deckinfra.errors import DeckinfraError, StackError
+
+if TYPE_CHECKING:
+    from deckinfra.ports import Reporter, Service, Stack
+
+LOG_LINES: Final = 20
+"""How many of a failed service's last log lines are shown."""
+
+RESTARTS: Final = 3
+"""How often a service may end and be started again while it is waited for: one that needs another may, at first."""
+
+_INTERVAL: Final = 0.5
+_PREFIX: Final = re.compile(r"\A\S+\s*\| ?")
+_WRONG_PASSWORD: Final = re.compile(r"Access denied for user", re.IGNORECASE)
+_FULL: Final = re.compile(r"no space left on device|\bdisk (?:is )?full\b", re.IGNORECASE)
+
+
+class StackControl:
+    """Does with a stack what the tasks offer, and says on ``reporter`` how it goes.
+
+    ``timeout`` is how many seconds the services have to become ready (default: what the stack itself says);
+    ``environment`` is the name for hints. Every method raises :class:`StackError` where the stack does not do it.
+    """
+
+    def __init__(self, stack: Stack, reporter: Reporter, *, environment: str, timeout: float | None = None) -> None:
+        self._stack = stack
+        self._reporter = reporter
+        self._environment = environment
+        self._timeout = timeout
+
+    def check(self) -> None:
+        """Look whether the stack can be worked with at all."""
+        self._stack.check()
+
+    def services(self) -> Sequence[Service]:
+        """Give the services as they are, in the order in which they depend on each other."""
+        return self._stack.services()
+
+    def build(self, services: Sequence[str] = ()) -> None:
+        """Build the images of ``services`` (none: all). What runs goes on with the image that it has."""
+        self._stack.check()
+        with self._told() as output:
+            self._stack.build(services, output=output)
+
+    def up(self, services: Sequence[str] = ()) -> Sequence[Service]:
+        """Start ``services`` (none: all) and wait until each is ready; gives them as they are then.
+
+        Images that are missing are built or fetched first, which has no part in the time limit. On a failure, the
+        last lines of the failed service's log are told, and :class:`StackError` names it. Whatever happens,
+        Ctrl-C included, what was started stays as it is.
+        """
+        self._stack.check()
+        with self._told() as output:
+            self._stack.prepare(services, output=output)
+        timeout = self._stack.timeout if self._timeout is None else self._timeout
+        watch = _Watch(self._stack, services, self._reporter)
+        deadline = time.monotonic() + timeout
+        try:
+            with watch.beside(), self._told() as output:
+                self._stack.start(services, timeout=timeout, output=output)
+        except StackError as error:
+            failed = watch.failed_since()
+            if failed:
+                raise self._failure(failed) from error
+            if time.monotonic() >= deadline and watch.waiting():
+                raise self._late(watch.waiting(), timeout) from error
+            raise
+        return self._await(watch, deadline, timeout)
+
+    def down(self, *, volumes: bool = False) -> None:
+        """Stop and remove all containers; with ``volumes`` also their data. Backups stay."""
+        with self._told() as output:
+            self._stack.stop(volumes=volumes, output=output)
+
+    def logs(
+        self, services: Sequence[str] = (), *, tail: int = 100, follow: bool = False, output: Callable[[bytes], None]
+    ) -> None:
+        """Give the last ``tail`` lines of each service's log to ``output``; with ``follow``, go on for ever."""
+        self._stack.logs(services, tail=tail, follow=follow, output=output)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _await(self, watch: _Watch, deadline: float, timeout: float) -> Sequence[Service]:
+        while True:
+            services = watch.look()
+            failed = [service for service in services if watch.has_failed(service)]
+            if failed:
+                raise self._failure(failed)
+            if watch.settled(services):
+                return services
+            if time.monotonic() >= deadline:
+                raise self._late(watch.waiting(), timeout)
+            time.sleep(_INTERVAL)
+
+    def _failure(self, failed: Sequence[Service]) -> StackError:
+        log = self._show(failed)
+        listed = "; ".join(f"the service '{service.name}' {_how(service)}" for service in failed)
+        return StackError(listed, hint=self._hint(failed, log))
+
+    def _late(self, waiting: Sequence[Service], timeout: float) -> StackError:
+        log = self._show(waiting)
+        listed = "; ".join(f"'{service.name}' {_how(service)}" for service in waiting)
+        return StackError(
+            f"not every service was ready within {timeout:g} s: {listed or 'none can be looked at'}",
+            hint=f"{self._hint(waiting, log)} STACK_TIMEOUT is how long is waited.",
+        )
+
+    def _show(self, services: Sequence[Service]) -> str:
+        """Tell the last log lines of ``services``, and give them; a log that cannot be had is left out."""
+        shown: list[str] = []
+        for service in services:
+            if service.state != "absent":
+                shown += self._last_lines(service.name)
+        for line in shown:
+            self._reporter.note(line)
+        return "\n".join([*shown, *(service.detail for service in services)])
+
+    def _last_lines(self, name: str) -> Sequence[str]:
+        found: list[str] = []
+        lines = Lines(lambda line: found.append(f"{name} | {_PREFIX.sub('', line, count=1)}"))
+        try:
+            self._stack.logs([name], tail=LOG_LINES, follow=False, output=lines)
+        except DeckinfraError as error:
+            return [f"{name}: its log cannot be had: {error.message}"]
+        lines.end()
+        return found
+
+    def _hint(self, services: Sequence[Service], log: str) -> str:
+        """Say what to do, from what the services wrote."""
+        name = self._environment
+        if _WRONG_PASSWORD.search(log):
+            return (
+                "The database refuses the password. It keeps the one that its volume was first made with: put that "
+                f"back into .secrets/{name}/, or begin with an empty database by "
+                f"'invoke stack.down -e {name} --volumes' (backups stay)."
+            )
+        if _FULL.search(log):
+            return "The disk is full. Make room ('docker system df' says what Docker takes), and run it again."
+        first = f" --service={services[0].name}" if services else ""
+        return (
+            f"Its last lines are above, 'invoke stack.logs -e {name}{first}' has more. "
+            f"What was started goes on; mend it and run 'invoke stack.up -e {name}' again."
+        )
+
+    @contextmanager
+    def _told(self) -> Iterator[Callable[[bytes], None]]:
+        """Give where output goes: each line that is not empty is a note."""
+
+        def note(line: str) -> None:
+            if line.strip():
+                self._reporter.note(line)
+
+        lines = Lines(note)
+        try:
+            yield lines
+        finally:
+            lines.end()
+
+
+def _how(service: Service) -> str:
+    """Say how a service is, after its name."""
+    if service.state == "absent":
+        return "has no container"
+    how = "keeps restarting" if service.restarts >= RESTARTS and not service.one_shot else f"is {service.described}"
+    if service.state == "exited":
+        how = f"ended with exit code {service.exit_code}"
+    elif service.restarts >= RESTARTS and service.exit_code:
+        how += f" (exit code {service.exit_code})"
+    return f"{how}: {' '.join(service.detail.split())}" if service.detail else how
+
+
+class _Watch:
+    """Looks at the services that are waited for, and says which these are whenever that changes.
+
+    Made before anything is started, so that what failed earlier is not taken for a failure of now.
+    """
+
+    def __init__(self, stack: Stack, names: Sequence[str], reporter: Reporter) -> None:
+        self._stack = stack
+        self._names = frozenset(names)
+        self._reporter = reporter
+        self._told = ""
+        self._earlier = {service.name: service for service in stack.services()}
+        self._began: set[str] = set()
+        self._before: Mapping[str, Service] = {}
+        self._last: Mapping[str, Service] = {}
+
+    def look(self) -> Sequence[Service]:
+        """Give the services that are waited for, as they are now."""
+        services = [each for each in self._stack.services() if not self._names or each.name in self._names]
+        self._began |= {service.name for service in services if service.health == "starting"}
+        self._before, self._last = self._last, {service.name: service for service in services}
+        self._tell()
+        return services
+
+    def failed_since(self) -> Sequence[Service]:
+        """Give those that were started since this was made, and have failed: what others depend on included."""
+        return [
+            service
+            for service in self._stack.services()
+            if self.has_failed(service) and service.started != self._earlier[service.name].started
+        ]
+
+    def waiting(self) -> Sequence[Service]:
+        """Give those that were not ready when it last looked."""
+        return [service for service in self._last.values() if not service.ready]
+
+    def has_failed(self, service: Service) -> bool:
+        """Whether waiting for it is of no use any more.
+
+        One that was unhealthy before may get well; one that had its time to start, and became so, had its chance.
+        """
+        earlier = self._earlier[service.name]
+        restarts = service.restarts - (earlier.restarts if earlier.restarts <= service.restarts else 0)
+        if service.failed or restarts >= RESTARTS:
+            return True
+        return service.health == "unhealthy" and service.name in self._began
+
+    def settled(self, services: Sequence[Service]) -> bool:
+        """Whether all are ready: for two looks where nothing tells health, since what ends at once runs a moment."""
+        return all(
+            service.ready and (service.health or service.one_shot or self._same(service)) for service in services
+        )
+
+    def _same(self, service: Service) -> bool:
+        before = self._before.get(service.name)
+        return before is not None and before.ready and before.started == service.started
+
+    def _tell(self) -> None:
+        waiting = self.waiting()
+        text = ", ".join(f"{service.name} ({service.described})" for service in waiting)
+        if text and text != self._told:
+            self._reporter.note(f"waiting for {text}")
+        self._told = text
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """Look again and again in another thread while the context is open."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._go_on_looking, args=(ended,), name="stack-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _go_on_looking(self, ended: threading.Event) -> None:
+        while not ended.wait(_INTERVAL):
+            try:
+                self.look()
+            except DeckinfraError:
+                # Whoever starts the stack meets the same fault, and can raise it.
+                continue
