@@ -104,16 +104,17 @@ def run_environment(
     connection: Connection,
     plan: Callable[[Any, MigrationContext], Any],
     verify: Callable[..., None],
+    **options: Any,
 ) -> Config:
     """Load the project's ``env.py``, which runs what ``plan`` gives, and give Alembic's configuration of that run.
 
-    There is no ``alembic.ini``: nothing sets up logging, and nothing is printed.
+    ``options`` go to Alembic's context. There is no ``alembic.ini``: nothing sets up logging, and nothing is printed.
     """
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
 
     config = Config(attributes={CONNECTION: connection, VERIFY: verify})
     assert revisions.directory is not None
-    with EnvironmentContext(config, revisions.directory, fn=plan):
+    with EnvironmentContext(config, revisions.directory, fn=plan, **options):
         revisions.directory.run_env()
     return config

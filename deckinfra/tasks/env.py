@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.secret import REDACTED
-from deckinfra.errors import ChecksFailedError, ConfigurationError
+from deckinfra.errors import ChecksFailedError
 from deckinfra.tasks.decorator import task
+from deckinfra.tasks.generated import show_written, write_generated
 from deckinfra.tasks.text import count
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ def show(project: App) -> Sequence[Value]:
 
 
 def _show_docs(written: Sequence[Change], terminal: Terminal) -> None:
-    if not written:
-        terminal.line("The documents are what the schema says; nothing was changed.")
-    for change in written:
-        terminal.line(f"{change.path}: {change.summary}")
+    show_written(written, terminal, "The documents are what the schema says; nothing was changed.")
 
 
 @task(show=_show_docs)
@@ -83,29 +80,12 @@ def docs(project: App) -> Sequence[Change]:
 
     docs/configuration.md is written where there is a docs folder.
     """
-    from deckinfra.settings.initialise import Change
     from deckinfra.settings.render import example_text, reference_text
 
     groups = project.plugins.settings_groups()
     texts = {".env.example": example_text(groups), "docs/configuration.md": reference_text(groups)}
-    written = []
-    for name, text in texts.items():
-        path = project.root / name
-        if path.parent.is_dir() and _write(path, text):
-            written.append(Change(name, "written from the schema"))
-    return written
-
-
-def _write(path: Path, text: str) -> bool:
-    from deckinfra.system.files import write_atomic
-
-    try:
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            return False
-        write_atomic(path, text.encode())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} could not be written: {error}", hint="It is as it was.") from error
-    return True
+    there = {name: text for name, text in texts.items() if (project.root / name).parent.is_dir()}
+    return write_generated(project.root, there, "written from the schema")
 
 
 TASKS: Final = (check, init, show, docs)
