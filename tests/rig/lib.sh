@@ -19,7 +19,7 @@ step() {
 # ready NAME…: whether nothing needs to be done for these parts.
 ready() {
     local name
-    docker info >/dev/null 2>&1 && docker compose version >/dev/null 2>&1 || return 1
+    { docker info && docker compose version && docker buildx version; } >/dev/null 2>&1 || return 1
     for name; do
         [ "$name" = engine ] || has_image "$(image_of "$name")" || return 1
     done
@@ -29,6 +29,8 @@ has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 
 image_of() {
     case $1 in
+        python) echo python:3.13-slim ;;
+        node) echo node:24-slim ;;
         mysql) echo mysql:9.7 ;;
         mariadb) echo mariadb:11.8 ;;
     esac

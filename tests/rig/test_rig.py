@@ -34,7 +34,7 @@ def test_a_part_that_it_does_not_have_is_named() -> None:
     done = up("postgres")
     assert (done.returncode, done.stderr) == (
         1,
-        "rig: there is no part 'postgres'; there are engine, mysql and mariadb\n",
+        "rig: there is no part 'postgres'; there are engine, python, node, mysql and mariadb\n",
     )
 
 
