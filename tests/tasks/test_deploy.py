@@ -26,8 +26,8 @@ def test_status_of_what_is_not_there_yet_says_so_and_ends_with_13(project: Proje
 def test_an_environment_without_a_stack_is_not_deployed(project: Project) -> None:
     assert project.invoke("env.init").code == 0
     ran = project.invoke("deploy")
-    assert ran.code == 10
-    assert "'local'" in ran.err
+    assert ran.code == 2
+    assert "the environment 'local' has no stack" in ran.err
 
 
 def test_a_deployment_with_wrong_settings_is_refused_with_all_of_them(project: Project) -> None:
