@@ -55,6 +55,8 @@ def planted(folder: Path, seeds: Sequence[Seed]) -> tuple[Planted, ...]:
     A time that the database put in by default is :data:`DEFAULT`, so that the same seeds give the same rows.
     Raises :class:`MigrationError` if the revisions do not run on SQLite, and what :meth:`Migrator.seed` does.
     """
+    if not seeds:
+        return ()
     with TemporaryDirectory(prefix="deckinfra-") as scratch:
         url = DatabaseURL("sqlite", database=str(Path(scratch) / "scratch.db"))
         migrator = Migrator(folder, url)

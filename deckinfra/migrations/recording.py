@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -66,17 +65,9 @@ def record(revisions: Revisions, server: str) -> Recording:
         )
     recorder = _Recorder(server, steps)
     try:
-        with warnings.catch_warnings():
-            # SQLAlchemy only warns of a parameter without a value, and writes NULL for it.
-            warnings.simplefilter("error")
-            run_environment(
-                revisions,
-                recorder.connection,
-                recorder.plan,
-                lambda **_: None,
-                as_sql=True,
-                output_buffer=io.StringIO(),
-            )
+        sink = io.StringIO()
+        plan, connection = recorder.plan, recorder.connection
+        run_environment(revisions, connection, plan, lambda **_: None, as_sql=True, output_buffer=sink)
     except DeckinfraError:
         raise
     except Exception as error:
@@ -147,6 +138,13 @@ class _Recorder:
 
         if isinstance(construct, BaseDDLElement):
             return _tidy(str(construct.compile(dialect=self._dialect)).strip())
+        # SQLAlchemy would write NULL for a parameter that has no value.
+        unset = [name for name, bind in construct.compile(dialect=self._dialect).binds.items() if bind.required]
+        if unset:
+            raise MigrationError(
+                f"revision {self.revision} has a statement with a parameter and no value for it: :{unset[0]}",
+                hint=_HINT + " A colon that is none is written \\\\:.",
+            )
         return str(construct.compile(dialect=self._dialect, compile_kwargs={"literal_binds": True})).strip()
 
 

@@ -91,7 +91,8 @@ def _unavailable(name: str) -> str | None:
 
 
 @contextmanager
-def _running(name: str) -> Iterator[Server]:
+def running(name: str, *options: str) -> Iterator[Server]:
+    """Start a server while the context is open; ``options`` go to ``docker run``."""
     problem = _unavailable(name)
     if problem is not None:
         advice = f"{name} is not there for this test: {problem}. tests/rig/up.sh brings it"
@@ -104,7 +105,7 @@ def _running(name: str) -> Iterator[Server]:
     settings = [word for key, value in values.items() for word in ("-e", f"{prefix}_{key}={value}")]
     started = _docker(
         *("run", "--detach", "--rm", "--label", "deckinfra.tests=server", "--publish", "127.0.0.1::3306"),
-        *("--tmpfs", "/var/lib/mysql", *settings, IMAGES[name]),
+        *("--tmpfs", "/var/lib/mysql", *options, *settings, IMAGES[name]),
     )
     assert started.returncode == 0, started.stderr
     container = started.stdout.strip()
@@ -138,14 +139,14 @@ def _await(server: Server, container: str) -> None:
 @pytest.fixture(scope="session")
 def mysql_server() -> Iterator[Server]:
     """A MySQL server."""
-    with _running("mysql") as server:
+    with running("mysql") as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[Server]:
     """A MariaDB server."""
-    with _running("mariadb") as server:
+    with running("mariadb") as server:
         yield server
 
 
