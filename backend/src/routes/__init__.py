@@ -1,0 +1,1 @@
+"""How the application is asked: one module for each group of addresses."""

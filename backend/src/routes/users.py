@@ -1,0 +1,73 @@
+"""Accounts, and signing in.
+
+Hashing takes memory and time, so it happens outside of transactions, a few at a time: a wave of logins
+neither uses up the pool nor the memory.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from anyio import to_thread
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+
+from src.schemas.problem import problems
+from src.schemas.user import Login, Registration, Token, UserOut
+from src.services import users
+from src.utils.context import Context, InContext, SignedIn
+from src.utils.errors import Unauthorized
+from src.utils.security import utc_now
+
+router = APIRouter(prefix="/api", tags=["users"], responses=problems(503))
+
+
+@router.post("/users", status_code=HTTPStatus.CREATED, responses=problems(400, 409, 413, 422))
+async def register(context: InContext, registration: Registration) -> UserOut:
+    """Make an account. Names and addresses are taken in upper and lower case at once."""
+    hashed = await to_thread.run_sync(context.passwords.hash, registration.password, limiter=context.hashing)
+
+    def add() -> UserOut:
+        return context.database.run(
+            lambda session: UserOut.model_validate(
+                users.add_user(session, registration.username, registration.email, hashed, utc_now())
+            )
+        )
+
+    return await run_in_threadpool(add)
+
+
+@router.post("/login", responses=problems(400, 401, 413, 422))
+async def login(context: InContext, login: Login) -> Token:
+    """Sign in with name and password as JSON, and get a bearer token for a short time."""
+
+    def find() -> tuple[int, str] | None:
+        with context.database.transaction(write=False) as session:
+            user = users.find_user(session, login.username)
+            return None if user is None else (user.id, user.password_hash)
+
+    found = await run_in_threadpool(find)
+    stored = None if found is None else found[1]
+    good = await to_thread.run_sync(context.passwords.verify, stored, login.password, limiter=context.hashing)
+    if found is None or not good:
+        raise Unauthorized("The name or the password is wrong.")
+    user_id, old = found
+    if context.passwords.is_outdated(old):
+        await _hash_anew(context, user_id, old, login.password)
+    lifetime = int(context.tokens.lifetime.total_seconds())
+    return Token(access_token=context.tokens.issue(user_id, utc_now()), expires_in=lifetime)
+
+
+@router.get("/users/me", responses=problems(401))
+def get_me(context: InContext, user_id: SignedIn) -> UserOut:
+    """Tell who is signed in."""
+    with context.database.transaction(write=False) as session:
+        return UserOut.model_validate(users.require_user(session, user_id))
+
+
+async def _hash_anew(context: Context, user_id: int, old: str, password: str) -> None:
+    """Store a hash with today's parameters: only a login has the password to make one."""
+    new = await to_thread.run_sync(context.passwords.hash, password, limiter=context.hashing)
+    await run_in_threadpool(
+        lambda: context.database.run(lambda session: users.replace_hash(session, user_id, old, new))
+    )

@@ -1,0 +1,1 @@
+"""What the application stands on: settings, the database, errors, logs, metrics, security."""

@@ -1,0 +1,59 @@
+"""What a running application is made of, and how a route gets at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from anyio import CapacityLimiter
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from src.services.health import Prober
+from src.utils.config import Settings
+from src.utils.database import Database
+from src.utils.errors import Unauthorized
+from src.utils.metrics import Metrics
+from src.utils.revisions import Revisions
+from src.utils.security import Passwords, Tokens
+
+
+@dataclass(frozen=True)
+class Context:
+    """The parts of one application. ``hashing`` bounds the memory that passwords take."""
+
+    settings: Settings
+    database: Database
+    revisions: Revisions
+    prober: Prober
+    metrics: Metrics
+    passwords: Passwords
+    tokens: Tokens
+    hashing: CapacityLimiter
+    started: float
+
+
+async def _context(request: Request) -> Context:
+    found = request.app.state.context
+    assert isinstance(found, Context)
+    return found
+
+
+InContext = Annotated[Context, Depends(_context)]
+
+_bearer = HTTPBearer(auto_error=False, description="The access token that a login gives.")
+
+
+async def _signed_in(
+    context: InContext, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> int:
+    if credentials is None:
+        raise Unauthorized("Sign in first.")
+    user_id = context.tokens.read(credentials.credentials)
+    if user_id is None:
+        raise Unauthorized("The token is not good, or not any more: sign in again.")
+    return user_id
+
+
+SignedIn = Annotated[int, Depends(_signed_in)]
+"""The id of the user whose token came with the request."""
