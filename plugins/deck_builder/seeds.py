@@ -1,4 +1,4 @@
-"""The deck builder's own plugin: example data for development.
+"""Example data for development.
 
 Two users, their decks and the game's cards, from ``database/seeds/``. Both users have the password
 ``clash-royale-dev``. It is no secret: the seeds are refused in production. Its hashes are what argon2-cffi
@@ -14,22 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deckinfra.errors import ConfigurationError
-from deckinfra.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, TableClause
 
-    from deckinfra.ports import Seed
-
-SEEDS = Path(__file__).parent.parent / "database" / "seeds"
-
-
-@hookimpl
-def deckinfra_seeds() -> Sequence[Seed]:
-    """Register the cards before the decks that are made of them."""
-    from deckinfra.ports import Seed
-
-    return (Seed("cards", plant_cards), Seed("users", plant_users), Seed("decks", plant_decks))
+SEEDS = Path(__file__).parents[2] / "database" / "seeds"
 
 
 def plant_cards(connection: Connection) -> int:
@@ -38,7 +27,7 @@ def plant_cards(connection: Connection) -> int:
 
     table = _table("cards_cache", "id name elixir_cost rarity type arena has_evolution")
     present = set(connection.scalars(sa.select(table.c.id)))
-    return _insert(connection, table, [card for card in _cards() if card["id"] not in present])
+    return _insert(connection, table, [card for card in known_cards() if card["id"] not in present])
 
 
 def plant_users(connection: Connection) -> int:
@@ -65,7 +54,7 @@ def plant_decks(connection: Connection) -> int:
 
     users = _table("users", "id username email")
     decks = _table("decks", "user_id name cards evolution_slots average_elixir")
-    cards = {card["name"]: card for card in _cards()}
+    cards = {card["name"]: card for card in known_cards()}
     absent = []
     for user in _users():
         mine = sa.and_(users.c.username == user["username"], users.c.email == user["email"])
@@ -89,7 +78,8 @@ def _deck(owner: int, deck: Mapping[str, Any], cards: Mapping[str, Mapping[str, 
     }
 
 
-def _cards() -> Iterator[dict[str, Any]]:
+def known_cards() -> Iterator[dict[str, Any]]:
+    """Give the cards of ``database/seeds/cards.csv`` as rows of ``cards_cache``."""
     with _open("cards.csv") as file:
         for row in csv.DictReader(file):
             numbers = {name: int(row[name]) for name in ("id", "elixir_cost", "arena")}
