@@ -29,6 +29,7 @@ FOLDER: Final = "plugins"
 BUILT_IN: Final = {
     "settings-standard": "deckinfra.builtin.standard_settings",
     "environment-local": "deckinfra.builtin.environments.local",
+    "environment-docker": "deckinfra.builtin.environments.docker",
     "engine-sqlite": "deckinfra.builtin.engines.sqlite",
     "store-directory": "deckinfra.builtin.stores.directory",
 }

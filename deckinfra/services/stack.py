@@ -160,7 +160,7 @@ class StackControl:
 
         def note(line: str) -> None:
             if line.strip():
-                self._reporter.note(line)
+                self._reporter.note(line.strip())
 
         lines = Lines(note)
         try:

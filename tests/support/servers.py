@@ -80,7 +80,7 @@ def _docker(*arguments: str, limit: float = 60) -> subprocess.CompletedProcess[s
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=limit, check=False)
 
 
-def _unavailable(name: str) -> str | None:
+def unavailable(name: str) -> str | None:
     """Say why there can be no server of that name, or None if there can."""
     if shutil.which("docker") is None or _docker("info").returncode != 0:
         return "no Docker engine answers"
@@ -93,7 +93,7 @@ def _unavailable(name: str) -> str | None:
 @contextmanager
 def running(name: str, *options: str) -> Iterator[Server]:
     """Start a server while the context is open; ``options`` go to ``docker run``."""
-    problem = _unavailable(name)
+    problem = unavailable(name)
     if problem is not None:
         advice = f"{name} is not there for this test: {problem}. tests/rig/up.sh brings it"
         if name in os.environ.get("DECKINFRA_REQUIRE", "").replace(",", " ").split():

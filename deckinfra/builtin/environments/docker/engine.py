@@ -1,0 +1,190 @@
+"""Looking at Docker's engine with its SDK: which containers a stack has, how they are, which images there are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from deckinfra.errors import StackError
+from deckinfra.ports import Service
+
+from .compose import Described
+from .faults import explain
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+_PROJECT: Final = "com.docker.compose.project"
+_SERVICE: Final = "com.docker.compose.service"
+_ONE_OFF: Final = "com.docker.compose.oneoff"
+_NEVER: Final = "0001-01-01T00:00:00Z"
+_LIMIT: Final = 30
+"""Seconds that one question to the engine may take."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running container: its name, and the folder in which its commands run."""
+
+    name: str
+    folder: str
+
+
+class DockerEngine:
+    """Docker's engine, the one that the command ``docker`` uses. Thread-safe.
+
+    Every method raises :class:`StackError` where it cannot be reached; ``environment`` is the name for hints.
+    """
+
+    def __init__(self, environment: str, environ: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._environ = dict(environ)
+        self._client: DockerClient | None = None
+
+    def check(self) -> None:
+        """Ask whether it is there."""
+        with self._asking() as client:
+            client.ping()
+
+    def services(self, project: str, described: Sequence[Described]) -> Sequence[Service]:
+        """Give each of ``described`` as it is now."""
+        found: dict[str, list[Container]] = {}
+        for container in self._containers(project):
+            found.setdefault(container.labels.get(_SERVICE, ""), []).append(container)
+        return [_service(each, found.get(each.name, [])) for each in described]
+
+    def running(self, project: str, service: str) -> Running:
+        """Give the running container of a service; :class:`StackError` says how it is, if it does not run."""
+        containers = self._containers(project, service)
+        for container in containers:
+            if container.attrs["State"]["Running"] and not container.attrs["State"]["Paused"]:
+                return Running(str(container.name), container.attrs["Config"].get("WorkingDir") or "/")
+        how = _service(Described(service, ""), containers).described
+        raise StackError(
+            f"the service '{service}' does not run ({how})",
+            hint=f"Nothing was done. 'invoke stack.up -e {self._environment}' starts it.",
+        )
+
+    def address(self, project: str, service: str, port: int) -> tuple[str, int]:
+        """Give where a port of a running service is reached from this machine: host and port.
+
+        That is where it is published, else, on Linux, the container's own address.
+        """
+        with self._asking() as client:
+            where = client.api.base_url
+        if not where.startswith("http+docker://localhost"):
+            raise StackError(
+                f"Docker's engine is on another machine, so the service '{service}' cannot be reached from here",
+                hint="Run this on that machine, or with DATABASE_URL as the database is reached from here.",
+            )
+        name = self.running(project, service).name
+        with self._asking() as client:
+            network: Mapping[str, Any] = client.containers.get(name).attrs["NetworkSettings"]
+        for published in network["Ports"].get(f"{port}/tcp") or ():
+            host = published["HostIp"]
+            return ("127.0.0.1" if host in {"", "0.0.0.0", "::"} else host), int(published["HostPort"])  # noqa: S104
+        addresses = [each["IPAddress"] for each in network["Networks"].values() if each["IPAddress"]]
+        if addresses and sys.platform == "linux":
+            return addresses[0], port
+        raise StackError(
+            f"the port {port} of the service '{service}' is not published, so it cannot be reached from this machine",
+            hint="Nothing was done. Publish it in the compose files (ports:), or run this inside of the stack: "
+            "docker compose run --rm ops invoke ...",
+        )
+
+    def missing(self, images: Sequence[str]) -> frozenset[str]:
+        """Give those of ``images`` that are not here."""
+        from docker.errors import ImageNotFound
+
+        found = set()
+        with self._asking() as client:
+            for image in images:
+                try:
+                    client.images.get(image)
+                except ImageNotFound:
+                    found.add(image)
+        return frozenset(found)
+
+    def tag(self, image_id: str, image: str) -> None:
+        """Give an image that is here a name."""
+        with self._asking() as client:
+            client.images.get(image_id).tag(image)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _containers(self, project: str, service: str | None = None) -> Sequence[Container]:
+        labels = [f"{_PROJECT}={project}", f"{_ONE_OFF}=False"]
+        if service is not None:
+            labels.append(f"{_SERVICE}={service}")
+        with self._asking() as client:
+            found = client.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+        return sorted(found, key=lambda container: str(container.name))
+
+    @contextmanager
+    def _asking(self) -> Iterator[DockerClient]:
+        """Give the SDK's client; what it raises is explained."""
+        try:
+            from docker import from_env
+            from docker.errors import DockerException
+            from requests.exceptions import RequestException
+        except ImportError as error:
+            raise StackError(
+                "the Python package 'docker' is not installed",
+                hint="Nothing was done. Install it by pip install 'deckinfra[docker]', then run it again.",
+            ) from error
+        try:
+            if self._client is None:
+                self._client = from_env(timeout=_LIMIT, environment=self._environ)
+            yield self._client
+        except (DockerException, RequestException) as error:
+            raise explain(str(error), "Docker's engine did not answer", self._environment) from error
+
+
+def _service(described: Described, containers: Sequence[Container]) -> Service:
+    """Describe a service by its containers: where it has several, by one that is not ready."""
+    services = [_look(described, container.attrs, str(container.name)) for container in containers]
+    unready = [service for service in services if not service.ready]
+    absent = Service(described.name, "absent", one_shot=described.one_shot, image=described.image)
+    return next(iter([*unready, *services]), absent)
+
+
+def _look(described: Described, attributes: Mapping[str, Any], container: str) -> Service:
+    state = attributes["State"]
+    health = state.get("Health") or {}
+    status = health.get("Status", "")
+    ended = state["Status"] in {"exited", "dead", "restarting"}
+    started = state["StartedAt"]
+    return Service(
+        name=described.name,
+        state="dead" if state["Status"] == "removing" else state["Status"],
+        health=status if state["Running"] and status != "none" else "",
+        exit_code=state["ExitCode"] if ended else None,
+        one_shot=described.one_shot,
+        image=described.image,
+        image_id=attributes["Image"],
+        ports=tuple(_published(attributes["NetworkSettings"]["Ports"] or {})),
+        started=None if started == _NEVER else datetime.fromisoformat(started),
+        restarts=attributes.get("RestartCount", 0),
+        detail=_said(health),
+    )
+
+
+def _said(health: Mapping[str, Any]) -> str:
+    """Give what the last health check wrote, if it failed."""
+    checks = health.get("Log") or ()
+    if not checks or checks[-1]["ExitCode"] == 0:
+        return ""
+    return " ".join(str(checks[-1]["Output"]).split())[:500]
+
+
+def _published(ports: Mapping[str, Any]) -> Iterator[str]:
+    """Give the published ports, as ``docker ps`` writes them."""
+    for inside, places in sorted(ports.items()):
+        for place in places or ():
+            host = f"[{place['HostIp']}]" if ":" in place["HostIp"] else place["HostIp"]
+            yield f"{host}:{place['HostPort']}->{inside}"

@@ -1,0 +1,58 @@
+"""The settings of a stack in containers."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pydantic import field_validator
+from pydantic_core import PydanticCustomError
+
+from deckinfra.core.settings import SettingsGroup, setting
+
+_PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class DockerSettings(SettingsGroup):
+    """The stack in containers."""
+
+    compose_files: tuple[str, ...] = setting(
+        ("docker-compose.yml",),
+        description="The compose files that describe the stack, as seen from the project's folder; later ones add to "
+        "earlier ones.",
+        example="docker-compose.yml,docker-compose.dev.yml",
+        min_length=1,
+    )
+    compose_project_name: str | None = setting(
+        None,
+        description="What the stack is called: its containers, networks and volumes carry the name. Not set, it is the "
+        "compose files' own. Two stacks on one machine need two names.",
+        example="deck-staging",
+    )
+    database_image: str = setting(
+        "mysql:9.7", description="The image of the database server; its client tools are taken from it, too."
+    )
+    database_port: int = setting(
+        3306,
+        ge=0,
+        le=65535,
+        description="The port of this machine on which the database is published, where the compose files publish it. "
+        "With 0, Docker chooses one.",
+    )
+    app_image: str | None = setting(
+        None, description="What the application's image is called. Not set, the compose files say.", example="deck"
+    )
+    app_version: str | None = setting(
+        None, description="The tag of the application's image. Not set, the compose files say.", example="1.4.0"
+    )
+    stack_timeout: float = setting(
+        180, gt=0, description="How many seconds the services have, all together, to start and become healthy."
+    )
+
+    @field_validator("compose_project_name")
+    @classmethod
+    def _is_project(cls, name: str | None) -> str | None:
+        if name is not None and not _PROJECT.fullmatch(name):
+            hint = "Use lower-case letters, digits, - and _, with a letter or digit first."
+            raise PydanticCustomError("setting", "{reason}", {"reason": "is no name for a stack", "hint": hint})
+        return name

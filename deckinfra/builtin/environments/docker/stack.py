@@ -1,0 +1,254 @@
+"""The stack: Docker's SDK to look at it, ``docker compose`` to act on it."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.core.command import Command, Completed
+from deckinfra.core.names import unknown_name
+from deckinfra.errors import CommandError, DeckinfraError, StackError, TimeLimitError
+from deckinfra.system.executor import LocalExecutor
+
+from .compose import Compose, Model, interpolation
+from .engine import DockerEngine
+from .executor import DockerExecutor
+from .faults import INVALID, explain, is_refusal
+from .settings import DockerSettings
+
+if TYPE_CHECKING:
+    from deckinfra.core.settings import Settings
+    from deckinfra.core.urls import DatabaseURL
+    from deckinfra.ports import Executor, Service
+
+OLDEST_COMPOSE: Final = (2, 24)
+"""The first version of Compose that has all options that are used here."""
+
+_BUILD_LIMIT: Final = 3600.0
+_RUN_LIMIT: Final = 24 * 3600.0
+_STOP_LIMIT: Final = 300.0
+_LOOK_LIMIT: Final = 60.0
+# As long as a wait for output may be: the kernel counts its milliseconds in 31 bits.
+_FOLLOW_LIMIT: Final = 20 * 24 * 3600.0
+_KEPT: Final = 16 * 1024
+
+
+class DockerStack:
+    """Implements :class:`deckinfra.ports.Stack` for the compose files of one environment.
+
+    ``url`` is the database's as the application sees it: where its host is one of the services, that one has the
+    database. ``environ`` stands for the process environment. Nothing is asked of Docker before it is needed.
+    """
+
+    def __init__(self, name: str, root: Path, settings: Settings, url: DatabaseURL, environ: Mapping[str, str]) -> None:
+        self._name = name
+        self._root = root
+        self._settings = settings
+        self._url = url
+        self._environ = interpolation(name, settings, environ)
+        self._engine = DockerEngine(name, environ)
+
+    @cached_property
+    def database(self) -> str:
+        """The service that is the database URL's host, or empty."""
+        return self._url.host if self._url.host in self._model.services else ""
+
+    @property
+    def timeout(self) -> float:
+        """What ``STACK_TIMEOUT`` says."""
+        return self._group.stack_timeout
+
+    def check(self) -> None:
+        """Look for Docker, for a Compose that is not too old, and whether the compose files are valid."""
+        self._ask(Command(("docker", "--version"), _LOOK_LIMIT), "the command 'docker' is not usable")
+        self._engine.check()
+        version = self._ask(
+            Command(("docker", "compose", "version", "--short"), _LOOK_LIMIT), "Compose does not tell its version"
+        )
+        if _numbers(version) < OLDEST_COMPOSE:
+            oldest = ".".join(map(str, OLDEST_COMPOSE))
+            raise StackError(
+                f"Compose is of version {version.strip()}, and {oldest} or later is needed",
+                hint="Nothing was changed. Update the plugin docker-compose-plugin, then run it again.",
+            )
+        self._model.services  # noqa: B018 - reading them is the check
+
+    def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Build images by ``docker compose build``; those of services in profiles, too."""
+        chosen = self._named(services) if services else list(self._model.services)
+        buildable = [name for name in chosen if self._model.services[name].built]
+        if buildable:
+            self._act(self._compose.build(buildable, _BUILD_LIMIT), output, "the images could not be built")
+
+    def prepare(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Build or pull what is missing."""
+        needed = self._model.needed(self._chosen(services))
+        missing = self._engine.missing([service.image for service in needed])
+        absent = [service for service in needed if service.image in missing]
+        buildable = [service.name for service in absent if service.built]
+        if buildable:
+            self.build(buildable, output=output)
+        foreign = [service.name for service in absent if not service.built]
+        if foreign:
+            self._act(self._compose.pull(foreign, _BUILD_LIMIT), output, "the images could not be pulled")
+
+    def start(self, services: Sequence[str] = (), *, timeout: float, output: Callable[[bytes], None]) -> None:
+        """Start by ``docker compose up``, which waits for the conditions of ``depends_on``."""
+        self._act(self._compose.up(self._chosen(services), timeout), output, "the stack could not be started")
+
+    def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
+        """Stop by ``docker compose down``. The host's folder of backups is in no volume's own place."""
+        command = self._compose.down(volumes=volumes, timeout=_STOP_LIMIT)
+        self._act(command, output, "the stack could not be stopped")
+
+    def services(self) -> Sequence[Service]:
+        """Look at the containers that carry Compose's labels of this stack."""
+        return self._engine.services(self._model.name, self._model.started)
+
+    def tag(self, image_id: str, image: str) -> None:
+        """Tag by the engine."""
+        self._engine.tag(image_id, image)
+
+    def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:
+        """Show by ``docker compose logs``; following ends after 20 days, or with the last container."""
+        timeout = _FOLLOW_LIMIT if follow else _LOOK_LIMIT
+        command = self._compose.logs(self._named(services), tail=tail, follow=follow, timeout=timeout)
+        # Compose clears a terminal's line before each of its own, also where it was told that there is none.
+        self._act(command, lambda piece: output(piece.replace(b"\x1b[2K", b"")), "the logs could not be read")
+
+    def executor(self, service: str) -> Executor:
+        """Give an executor that looks for the service's container whenever it runs a command."""
+        (name,) = self._named([service])
+        find = partial(self._engine.running, self._model.name, name)
+        return DockerExecutor(name, self._name, self._root, self._environ, find)
+
+    def interactive(self, service: str, argv: Sequence[str]) -> Command:
+        """Give ``docker exec`` with a terminal, in the container that runs now."""
+        (name,) = self._named([service])
+        container = self._engine.running(self._model.name, name)
+        return Command(("docker", "exec", "--interactive", "--tty", container.name, *argv), math.inf)
+
+    def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
+        """Run by ``docker compose run``, after what the service depends on; stopped when it has to end early."""
+        (name,) = self._named([service])
+        self.prepare([name], output=output)
+        container = f"{self._model.name}-{name}-run-{secrets.token_hex(6)}"
+        command = self._compose.run(name, argv, container=container, timeout=_RUN_LIMIT)
+        done, seen = self._compose_run(command, output, before_end=partial(self._stop_container, container))
+        if not done.ok and is_refusal(seen):
+            raise explain(seen, f"'{name}' could not be run", self._name, self._ports)
+        return done.returncode
+
+    def address(self, service: str, port: int) -> tuple[str, int]:
+        """Give where a port of a running service is reached from this machine: host and port."""
+        return self._engine.address(self._model.name, service, port)
+
+    def __str__(self) -> str:
+        return f"the stack of '{self._name}'"
+
+    # ---------------------------------------------------------------------------------------------
+
+    @property
+    def _group(self) -> DockerSettings:
+        return self._settings.group(DockerSettings)
+
+    @property
+    def _compose(self) -> Compose:
+        return Compose(self._group.compose_files)
+
+    @cached_property
+    def _model(self) -> Model:
+        """What the compose files describe; read once."""
+        text = self._ask(self._compose.config(), "the compose files are not valid", INVALID)
+        try:
+            return Model.parse(text)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise StackError(
+                f"Compose describes the stack in a way that is not understood: {error}",
+                hint="Nothing was changed. 'docker compose version' tells which one it is; report it.",
+            ) from error
+
+    @property
+    def _ports(self) -> Mapping[str, str]:
+        """The settings that are ports, by their values."""
+        values = self._settings.values.values()
+        return {value.text: value.name for value in values if value.text and value.name.endswith("_PORT")}
+
+    def _chosen(self, services: Sequence[str]) -> Sequence[str]:
+        return self._named(services) if services else [service.name for service in self._model.started]
+
+    def _named(self, services: Sequence[str]) -> Sequence[str]:
+        known = self._model.services
+        for name in services:
+            if name not in known:
+                raise unknown_name("service", name, known)
+        return list(services)
+
+    def _ask(self, command: Command, doing: str, hint: str = "") -> str:
+        """Run a command that only looks, and give its output."""
+        try:
+            done = LocalExecutor(self._root, self._environ).run(command)
+        except CommandError as error:
+            raise _no_docker(error) from error
+        except TimeLimitError as error:
+            raise StackError(
+                f"{doing}: '{command}' did not end within {command.timeout:g} s",
+                hint="Nothing was changed. Docker does not answer: look whether it runs.",
+            ) from error
+        if not done.ok:
+            raise explain(done.stderr.decode(errors="replace"), doing, self._name, self._ports, hint)
+        return done.stdout.decode(errors="replace")
+
+    def _act(self, command: Command, output: Callable[[bytes], None], doing: str) -> None:
+        """Run a command of Compose, show what it writes, and explain how it failed."""
+        done, seen = self._compose_run(command, output)
+        if not done.ok:
+            raise explain(seen, doing, self._name, self._ports)
+
+    def _compose_run(
+        self, command: Command, output: Callable[[bytes], None], before_end: Callable[[], None] | None = None
+    ) -> tuple[Completed, str]:
+        kept = bytearray()
+
+        def take(piece: bytes) -> None:
+            kept.extend(piece)
+            del kept[:-_KEPT]
+            output(piece)
+
+        executor = LocalExecutor(self._root, self._environ, merged=True, before_end=before_end)
+        try:
+            done = executor.run(command, stdout=take)
+        except CommandError as error:
+            raise _no_docker(error) from error
+        except TimeLimitError as error:
+            words = " ".join(command.argv[command.argv.index("compose") :])
+            raise StackError(
+                f"'docker {words}' did not end within {command.timeout:g} s",
+                hint=f"What was started goes on. 'invoke stack.ps -e {self._name}' shows what runs.",
+            ) from error
+        return done, kept.decode(errors="replace")
+
+    def _stop_container(self, container: str) -> None:
+        """Stop a container that was to be removed at its end; whoever ends this wants to hear of something else."""
+        try:
+            LocalExecutor(self._root, self._environ).run(Command(("docker", "stop", container), _LOOK_LIMIT))
+        except DeckinfraError:
+            return
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Give the numbers at the start of a version: ``v2.26.1-4`` is 2, 26, 1."""
+    parts = version.strip().lstrip("v").split("-")[0].split("+")[0].split(".")
+    return tuple(int(part) for part in parts if part.isdigit())
+
+
+def _no_docker(error: CommandError) -> StackError:
+    return StackError(
+        f"Docker is not usable here: {error.message}",
+        hint="Nothing was changed. Install Docker with Compose v2 (https://docs.docker.com/engine/install/), "
+        "then run it again.",
+    )
