@@ -14,6 +14,5 @@ option_file() {
     printf '[client]\npassword="%s"\n' "${password//\"/\\\"}"
 }
 
-# The official images take the variable for the file's name away from the server, not from a health check.
 exec "$client" --defaults-file=<(option_file) --protocol=tcp --host=127.0.0.1 --port=3306 --connect-timeout=4 \
     --user="$MYSQL_USER" --database="$MYSQL_DATABASE" --batch --skip-column-names --execute='SELECT 1' >/dev/null

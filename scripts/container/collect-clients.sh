@@ -8,7 +8,9 @@
 set -euo pipefail
 
 target=$1
-tools=(mysql mysqldump mariadb mariadb-dump)
+# MariaDB's tools have MySQL's names as well, where they only mislead.
+tools=(mysql mysqldump)
+if command -v mariadb >/dev/null; then tools=(mariadb mariadb-dump); fi
 # What a log-in may need besides what is built in. Servers' plugins lie in the same folders, and are left there.
 plugins=(caching_sha2_password sha256_password mysql_native_password mysql_clear_password dialog client_ed25519 parsec)
 
@@ -43,10 +45,10 @@ END
 
 mkdir -p "$target"/{bin,libexec,lib,plugin}
 for tool in "${tools[@]}"; do
-    if command -v "$tool" >/dev/null; then collect_tool "$tool"; fi
+    command -v "$tool" >/dev/null || fail "this image has no $tool" \
+        "Nothing was built. DATABASE_IMAGE has to name an image of MySQL or MariaDB that has its client tools."
+    collect_tool "$tool"
 done
-[ -n "$(ls "$target/bin")" ] || fail "this image has none of ${tools[*]}" \
-    "Nothing was built. DATABASE_IMAGE has to name an image of MySQL or MariaDB that has its client tools."
 
 for plugin in "${plugins[@]}"; do
     for path in /usr/lib/*/libmariadb3/plugin/"$plugin".so /usr/lib*/mysql/plugin/"$plugin".so; do
