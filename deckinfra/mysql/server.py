@@ -1,0 +1,203 @@
+"""An account on a MySQL or MariaDB server, and connections of it: with limits, in UTF-8, errors in our words.
+
+Supported are MySQL from 8.0.13 on, the first that renames tables under ``LOCK TABLES``, and MariaDB from 10.6 on,
+the first whose ``RENAME TABLE`` of several tables survives a crash of the server as one step.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import parse_qsl
+
+from deckinfra.core.urls import DatabaseURL
+from deckinfra.errors import DatabaseError, RefusedError
+
+from .faults import translated
+
+if TYPE_CHECKING:
+    import pymysql
+
+Vendor = Literal["mysql", "mariadb"]
+Row = tuple[Any, ...]
+
+CONNECT_LIMIT: Final = 10
+"""Seconds to wait for a server to answer."""
+
+STATEMENT_LIMIT: Final = 3600.0
+"""Seconds that one statement may take, unless told otherwise; then the connection is given up."""
+
+LOCK_SLICE: Final = 2
+"""Seconds to wait for others' locks at one go. Whoever comes meanwhile queues behind the waiter, so it is short."""
+
+OLDEST: Final[dict[Vendor, tuple[int, ...]]] = {"mysql": (8, 0, 13), "mariadb": (10, 6)}
+"""The oldest version of each vendor whose tables we swap."""
+
+SQL_MODE: Final = "NO_AUTO_VALUE_ON_ZERO"
+"""The mode of our own connections, whatever the server's is."""
+
+TIME_ZONE: Final = "+00:00"
+"""The time zone of our own connections."""
+
+_IDLE_LIMIT: Final = 31_536_000
+_OPTIONS: Final = {"ssl_ca", "ssl_cert", "ssl_key", "unix_socket"}
+"""What a URL may hold behind its question mark that the driver takes as it is."""
+
+
+class Session:
+    """One open connection, in autocommit mode. Every method raises what :mod:`.faults` makes of the driver's errors."""
+
+    def __init__(self, connection: pymysql.Connection[Any], url: DatabaseURL, trace: Callable[[str], None]) -> None:
+        self.connection = connection
+        self.url = url
+        self._trace = trace
+
+    def query(self, sql: str, *parameters: object) -> list[Row]:
+        """Run one statement with ``%s`` for each parameter, and give its rows."""
+        with self._ran(sql, parameters) as cursor:
+            return list(cursor.fetchall())
+
+    def execute(self, sql: str, *parameters: object) -> int:
+        """Run one statement, and give how many rows it changed."""
+        with self._ran(sql, parameters) as cursor:
+            return int(cursor.rowcount)
+
+    def define(self, sql: str, charset: str) -> list[str]:
+        """Run one statement that the server is to read in ``charset``, which the session is set to; gives its warnings.
+
+        Each warning begins with its number.
+        """
+        self._trace(sql)
+        with translated(self.url), self.connection.cursor() as cursor:
+            cursor.execute(_encoded(sql, charset))
+            if not cursor.warning_count:
+                return []
+            cursor.execute("SHOW WARNINGS")
+            return [f"{code} {text}" for _, code, text in cursor.fetchall()]
+
+    def settle(self) -> None:
+        """Set what every session of ours goes by, which making an object of others' may have changed."""
+        self.execute("SET NAMES utf8mb4")
+        self.execute(f"SET SESSION sql_mode = '{SQL_MODE}', SESSION time_zone = '{TIME_ZONE}'")
+
+    @property
+    def id(self) -> int:
+        """The number by which the server's process list knows this connection."""
+        return int(self.connection.thread_id())  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _ran(self, sql: str, parameters: tuple[object, ...]) -> Iterator[Any]:
+        self._trace(sql)
+        with translated(self.url), self.connection.cursor() as cursor:
+            # Without parameters, a per cent sign is nothing special.
+            cursor.execute(sql, parameters or None)
+            yield cursor
+
+
+class Server:
+    """An account on a server: whose it is and where is in ``url``, the password too.
+
+    ``patience`` is how many seconds it waits in all for others' locks. ``trace`` is called with every statement
+    before it is sent.
+    """
+
+    def __init__(
+        self, url: DatabaseURL, *, patience: float = 30.0, trace: Callable[[str], None] = lambda statement: None
+    ) -> None:
+        self.url = url
+        self.patience = patience
+        self._trace = trace
+
+    @contextmanager
+    def connect(self, schema: str | None = None, *, limit: float = STATEMENT_LIMIT) -> Iterator[Session]:
+        """Open a connection while the context is open, with ``schema`` as its default one.
+
+        A statement that takes longer than ``limit`` seconds is given up. :class:`DatabaseError` says why there is no
+        connection: host, port, user, password, database.
+        """
+        connection = self._opened(schema, limit)
+        try:
+            session = Session(connection, self.url, self._trace)
+            session.settle()
+            session.execute(
+                f"SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout = {LOCK_SLICE}, "
+                f"SESSION wait_timeout = {_IDLE_LIMIT}, SESSION sql_quote_show_create = 1"
+            )
+            yield session
+        finally:
+            if connection.open:
+                with suppress(Exception):  # it is given up in any case; what went wrong before matters
+                    connection.close()
+
+    @property
+    def vendor(self) -> Vendor:
+        """Who made the server."""
+        return "mariadb" if "mariadb" in self.version.lower() else "mysql"
+
+    @cached_property
+    def version(self) -> str:
+        """What the server calls its version: ``9.7.0``, ``11.8.2-MariaDB``."""
+        return str(self._fact("VERSION()"))
+
+    @property
+    def version_number(self) -> tuple[int, ...]:
+        """The version as numbers: ``(9, 7, 0)``."""
+        found = re.match(r"\d+(?:\.\d+)*", self.version)
+        return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+    @cached_property
+    def folds_case(self) -> bool:
+        """Whether names of databases and tables that differ only in case are the same there."""
+        return int(self._fact("@@lower_case_table_names")) != 0
+
+    def require_supported(self) -> None:
+        """Raise :class:`RefusedError` where the server is too old to swap tables safely."""
+        oldest = OLDEST[self.vendor]
+        if self.version_number < oldest:
+            wanted = ".".join(map(str, oldest))
+            raise RefusedError(
+                f"the server of {self.url} has version {self.version}, and restoring needs {wanted} or later",
+                hint="Nothing was changed. Restore into a newer server.",
+            )
+
+    def _fact(self, expression: str) -> Any:
+        with self.connect() as session:
+            return session.query(f"SELECT {expression}")[0][0]
+
+    def _opened(self, schema: str | None, limit: float) -> pymysql.Connection[Any]:
+        import pymysql
+
+        url = self.url
+        options: dict[str, Any] = {name: value for name, value in parse_qsl(url.query) if name in _OPTIONS}
+        try:
+            with translated(url):
+                return pymysql.connect(
+                    host=url.host,
+                    port=url.port or 3306,
+                    user=url.username or None,
+                    password=url.password.reveal() if url.password else "",
+                    database=schema,
+                    charset="utf8mb4",
+                    autocommit=True,
+                    connect_timeout=CONNECT_LIMIT,
+                    read_timeout=limit,
+                    write_timeout=limit,
+                    **options,
+                )
+        except (OSError, RuntimeError) as error:  # files of TLS; a way to log in that the driver does not know
+            raise DatabaseError(
+                f"no connection to the database {url}: {error}", hint="Nothing was changed. Look at DATABASE_URL."
+            ) from error
+
+
+def _encoded(sql: str, charset: str) -> bytes:
+    """Write a statement in a server's charset; UTF-8 if Python has none of that name, or it lacks a letter."""
+    from pymysql.charset import charset_by_name
+
+    try:
+        return sql.encode(charset_by_name(charset).encoding)
+    except (KeyError, LookupError, UnicodeEncodeError):
+        return sql.encode()
