@@ -28,7 +28,8 @@ MAX_BYTES: Final = 4 * 1024 * 1024
 _UNCHANGED: Final = "Nothing was changed."
 _KEY: Final = (
     f"{_UNCHANGED} A key is good from the addresses that it was made for. Make one at "
-    "https://developer.clashroyale.com and write it to .secrets/<environment>/CLASH_ROYALE_API_KEY; or give a file by --file."
+    "https://developer.clashroyale.com and write it to .secrets/<environment>/CLASH_ROYALE_API_KEY; or give a file by "
+    "--file."
 )
 
 

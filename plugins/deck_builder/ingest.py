@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from deckinfra.app import LOCK_TIMEOUT
 from deckinfra.errors import ConfigurationError, DatabaseError, UsageError
 from deckinfra.migrations.connection import PLANT, connect, exists
+from deckinfra.migrations.runner import LOCK_WAIT
 from deckinfra.services.locking import locked
 
 from .api import MAX_BYTES, Patience, fetch
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from deckinfra.core.urls import DatabaseURL
 
 TABLE: Final = "cards_cache"
-_LOCK_WAIT: Final = 30.0
 _NEW: Final[Mapping[str, Any]] = {
     "arena": 0,
     "has_evolution": False,
@@ -47,16 +48,17 @@ class IngestResult:
     unknown_names: tuple[str, ...]
 
 
-def ingest(project: App, file: str = "") -> IngestResult:
+def ingest(project: App, file: str = "", *, lock_timeout: float = LOCK_TIMEOUT) -> IngestResult:
     """Fill ``cards_cache`` of the project's database from the API, or from ``file``: all of it or nothing.
 
+    ``lock_timeout`` is how many seconds to wait for whoever else is at work on the database.
     Raises :class:`ConfigurationError` without a usable key, :class:`CardsError` for cards that cannot be had or are
     not usable, :class:`TimeLimitError`, :class:`UsageError` for a file that cannot be read, and
-    :class:`DatabaseError` where there is no table for them.
+    :class:`DatabaseError` or :class:`LockedError` from the database.
     """
     source, data = (file, _read(file)) if file else _ask(project)
     cards = parse(data, source)
-    with locked(project.engine, "cards.ingest", project.reporter, timeout=_LOCK_WAIT):
+    with locked(project.engine, "cards.ingest", project.reporter, timeout=lock_timeout):
         return store(project.engine.url, cards, source)
 
 
@@ -65,7 +67,7 @@ def store(url: DatabaseURL, cards: Sequence[Card], source: str) -> IngestResult:
     import sqlalchemy as sa
 
     _require(exists(url), url)
-    with connect(url, PLANT, wait=_LOCK_WAIT) as connection, connection.begin():
+    with connect(url, PLANT, wait=LOCK_WAIT) as connection, connection.begin():
         _require(sa.inspect(connection).has_table(TABLE), url)
         return _store(connection, cards, source)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.tasks.support import REPOSITORY, Project
 
-HEAVY = ("sqlalchemy", "alembic", "pydantic", "docker", "fabric", "rich", "pymysql", "obstore")
+HEAVY = ("sqlalchemy", "alembic", "pydantic", "docker", "fabric", "rich", "pymysql", "obstore", "httpx", "stamina")
 
 
 @pytest.mark.parametrize("statement", ["import deckinfra", "import tasks", "from deckinfra.tasks.program import main"])
