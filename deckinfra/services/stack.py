@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from deckinfra.core.command import Command, Completed
 from deckinfra.core.lines import Lines
 from deckinfra.errors import DeckinfraError, StackError
 
@@ -39,6 +40,11 @@ class StackControl:
         self._reporter = reporter
         self._environment = environment
         self._timeout = timeout
+
+    @property
+    def stack(self) -> Stack:
+        """The stack itself."""
+        return self._stack
 
     def check(self) -> None:
         """Look whether the stack can be worked with at all."""
@@ -89,6 +95,12 @@ class StackControl:
     ) -> None:
         """Give the last ``tail`` lines of each service's log to ``output``; with ``follow``, go on for ever."""
         self._stack.logs(services, tail=tail, follow=follow, output=output)
+
+    def execute(
+        self, service: str, argv: Sequence[str], *, timeout: float, output: Callable[[bytes], None]
+    ) -> Completed:
+        """Run a command in a running service; what it writes goes to ``output``, its error output is given."""
+        return self._stack.executor(service).run(Command(tuple(argv), timeout), stdout=output)
 
     # ---------------------------------------------------------------------------------------------
 

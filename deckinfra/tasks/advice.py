@@ -12,7 +12,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 _ADVICE: Final = re.compile(r"'invoke ([a-z][a-z0-9.-]*)([^']*)'")
-_PLAIN: Final = re.compile(r"\binvoke (?=(?:db|env)\.|setup|doctor|plugins|test|bench|--)")
+_PLAIN: Final = re.compile(r"\binvoke (?=(?:db|env|stack)\.|setup|doctor|status|deploy|plugins|test|bench|--)")
 _NOWHERE: Final = {"plugins", "test", "bench"}
 _REMOTE: Final = {"db.backup", "db.backups", "db.verify", "db.drill", "db.restore", "db.prune"}
 

@@ -64,6 +64,7 @@ def task(
     settle: Callable[..., Mapping[str, Any]] | None = None,
     destroys: Callable[..., str | None] | None = None,
     project: bool = True,
+    live: bool = False,
 ) -> Callable[[Callable[..., Any]], ProjectTask]:
     """Make a task of a function, the body: its arguments are the open project (an ``App``) and the task's options.
 
@@ -73,14 +74,15 @@ def task(
     ``settle`` is called first, with the same arguments, and pins down options that leave something open
     (``latest``), so that what a person agrees to is what is done. Then ``destroys`` is called: where it
     gives what will be lost (``delete the snapshots that …``), the task asks for consent. With
-    ``project=False``, the body is given the project's folder instead.
+    ``project=False``, the body is given the project's folder instead. With ``live``, the body's second argument is the
+    :class:`Terminal`, for what has to be shown while it works.
 
     Adds ``--env/-e``, ``--progress``, ``--debug/-d``; ``--json`` with ``show``; ``--yes/-y`` and
     ``--confirm`` with ``destroys``. The first line of the body's docstring is the task's help.
     """
 
     def decorate(function: Callable[..., Any]) -> ProjectTask:
-        own = list(inspect.signature(function).parameters.values())[1:]
+        own = list(inspect.signature(function).parameters.values())[2 if live else 1 :]
         common = _common_options(project=project, reports=show is not None, destroys=destroys is not None)
 
         def run(context: Context, **options: Any) -> None:
@@ -95,7 +97,7 @@ def task(
                     options |= settle(subject, **options)
                 if destroys is not None:
                     _consent(subject, destroys(subject, **options), given, terminal)
-                result = function(subject, **options)
+                result = function(subject, *((terminal,) if live else ()), **options)
                 if show is not None:
                     terminal.document(result) if given["json"] else show(result, terminal)
                 if judge is not None:

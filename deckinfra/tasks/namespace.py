@@ -8,7 +8,18 @@ from pathlib import Path
 from invoke.collection import Collection
 
 from deckinfra.errors import PluginError
-from deckinfra.tasks import db_backup, db_init, db_migrate, db_restore, deploy, development, env, project
+from deckinfra.tasks import (
+    db_backup,
+    db_init,
+    db_migrate,
+    db_restore,
+    db_shell,
+    deploy,
+    development,
+    env,
+    project,
+    stack,
+)
 from deckinfra.tasks.edge import edge
 from deckinfra.tasks.terminal import Terminal
 
@@ -26,7 +37,9 @@ def namespace(root: str | Path) -> Collection:
         for task in module.TASKS:
             tasks.add_task(task)
     tasks.add_collection(Collection("env", *env.TASKS))
-    tasks.add_collection(Collection("db", *db_migrate.TASKS, *db_init.TASKS, *db_backup.TASKS, *db_restore.TASKS))
+    tasks.add_collection(Collection("stack", *stack.TASKS))
+    database = (db_migrate, db_init, db_backup, db_restore, db_shell)
+    tasks.add_collection(Collection("db", *(task for module in database for task in module.TASKS)))
     tasks.configure({"deckinfra": {"root": str(folder)}})
     with edge(Terminal(), debug=False):
         for collection in PluginManager.load(folder, os.environ).collections():

@@ -53,11 +53,12 @@ def test_every_task_and_every_option_has_its_place(project: Project) -> None:
 
 
 def test_the_common_options_are_on_the_tasks_that_the_page_says(project: Project) -> None:
-    destroying = {"db.restore", "db.undo-restore", "db.kept", "db.rollback", "db.prune"}
+    destroying = {"db.restore", "db.undo-restore", "db.kept", "db.rollback", "db.prune", "stack.down"}
+    showing = {"test", "bench", "stack.logs", "stack.exec", "stack.shell", "db.shell"}
     for name, task in _tasks(project):
         options = _options(task)
         assert ("env" in options) == ("progress" in options) == (name not in {"plugins", "test", "bench"}), name
-        assert ("json" in options) == (name not in {"test", "bench"}), name
+        assert ("json" in options) == (name not in showing), name
         assert ("yes" in options) == ("confirm" in options) == (name in destroying), name
         assert "debug" in options, name
 
