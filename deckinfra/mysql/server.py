@@ -42,6 +42,7 @@ SQL_MODE: Final = "NO_AUTO_VALUE_ON_ZERO"
 TIME_ZONE: Final = "+00:00"
 """The time zone of our own connections."""
 
+_NAME: Final = re.compile(r"`(?:[^`]|``)*`")
 _IDLE_LIMIT: Final = 31_536_000
 _OPTIONS: Final = {"ssl_ca", "ssl_cert", "ssl_key", "unix_socket"}
 """What a URL may hold behind its question mark that the driver takes as it is."""
@@ -92,8 +93,8 @@ class Session:
     def _ran(self, sql: str, parameters: tuple[object, ...]) -> Iterator[Any]:
         self._trace(sql)
         with translated(self.url), self.connection.cursor() as cursor:
-            # Without parameters, a per cent sign is nothing special.
-            cursor.execute(sql, parameters or None)
+            # Without parameters, a per cent sign is nothing special; with some, it still may stand in a name.
+            cursor.execute(*((_NAME.sub(_doubled, sql), parameters) if parameters else (sql,)))
             yield cursor
 
 
@@ -191,6 +192,10 @@ class Server:
             raise DatabaseError(
                 f"no connection to the database {url}: {error}", hint="Nothing was changed. Look at DATABASE_URL."
             ) from error
+
+
+def _doubled(name: re.Match[str]) -> str:
+    return name[0].replace("%", "%%")
 
 
 def _encoded(sql: str, charset: str) -> bytes:
