@@ -19,7 +19,6 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
-    model_validator,
 )
 from pydantic_core import ErrorDetails
 from sqlalchemy import URL
@@ -87,12 +86,6 @@ class Settings(BaseModel):
         password = self.database_password.get_secret_value() if self.database_password else None
         return parse_database_url(self.database_url, password, ROOT)
 
-    @model_validator(mode="after")
-    def _has_a_database(self) -> Settings:
-        """Build the URL once, so that what is wrong with it is said at the start."""
-        assert self.database is not None
-        return self
-
 
 def load_settings(environ: Mapping[str, str], root: Path = ROOT) -> Settings:
     """Read the settings from ``environ`` and the files that it names; a relative name starts at ``root``.
@@ -108,13 +101,18 @@ def load_settings(environ: Mapping[str, str], root: Path = ROOT) -> Settings:
             problems[field] = str(error)
         else:
             values |= {} if found is None else {field: found}
+    if not problems.keys() & {"database_url", "database_password"}:
+        url = values.get("database_url", Settings.model_fields["database_url"].default)
+        try:
+            parse_database_url(url, values.get("database_password"), root)
+        except ValueError as error:
+            problems["database_url"] = f"DATABASE_URL cannot be used: {error}"
     try:
         settings = Settings.model_validate(values)
     except ValidationError as invalid:
         for detail in invalid.errors(include_url=False, include_input=False):
-            field = str(detail["loc"][0]) if detail["loc"] else "database_url"
+            field = str(detail["loc"][0])
             problems.setdefault(field, _sentence(field.upper(), detail, values.get(field)))
-        raise ConfigurationError(list(problems.values())) from None
     if problems:
         raise ConfigurationError(list(problems.values()))
     return settings

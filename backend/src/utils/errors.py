@@ -121,8 +121,9 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 def driver_message(error: BaseException | None) -> str:
-    """Give what the database driver said, without the statement that SQLAlchemy adds to it."""
-    return str(error.orig if isinstance(error, DBAPIError) and error.orig is not None else error)
+    """Give what the database driver said, without its code and the statement that SQLAlchemy adds to it."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return str(cause.args[-1] if cause is not None and cause.args else cause)
 
 
 async def _expected(request: Request, error: Exception) -> Response:

@@ -11,6 +11,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from pydantic import SecretStr
 
+from src.schemas.text import LARGEST_ID
+
 HASHES_AT_ONCE: Final = 2
 """How many passwords are hashed at a time: each takes 64 MiB and four threads."""
 
@@ -67,11 +69,12 @@ class Tokens:
                 audience=_AUDIENCE,
                 options={"require": ["sub", "aud", "iat", "exp"]},
             )
-            return int(claims["sub"])
+            user_id = int(claims["sub"])
         except (jwt.InvalidTokenError, ValueError):
             return None
+        return user_id if 1 <= user_id <= LARGEST_ID else None
 
 
 def utc_now() -> datetime:
-    """Give the time."""
-    return datetime.now(UTC)
+    """Give the time to the second, as the database keeps it and tokens have it."""
+    return datetime.now(UTC).replace(microsecond=0)
