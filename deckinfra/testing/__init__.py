@@ -8,13 +8,17 @@ import pytest
 
 # Before they are imported, so that a failed assertion shows its values.
 pytest.register_assert_rewrite(
-    "deckinfra.testing.engines", "deckinfra.testing.environments", "deckinfra.testing.stores"
+    "deckinfra.testing.engines",
+    "deckinfra.testing.environments",
+    "deckinfra.testing.stacks",
+    "deckinfra.testing.stores",
 )
 
 from deckinfra.testing.engines import EngineContract  # noqa: E402
 from deckinfra.testing.environments import EnvironmentContract, ExecutorContract  # noqa: E402
 from deckinfra.testing.reporters import RecordingReporter  # noqa: E402
 from deckinfra.testing.snapshots import MemorySnapshot  # noqa: E402
+from deckinfra.testing.stacks import StackContract  # noqa: E402
 from deckinfra.testing.storage import FaultyStore, MemoryStore, flipped, truncated  # noqa: E402
 from deckinfra.testing.stores import StoreContract  # noqa: E402
 
@@ -26,6 +30,7 @@ __all__ = [
     "MemorySnapshot",
     "MemoryStore",
     "RecordingReporter",
+    "StackContract",
     "StoreContract",
     "flipped",
     "truncated",

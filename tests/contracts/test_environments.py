@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from deckinfra.app import open_project
 from deckinfra.plugins import PluginManager
-from deckinfra.ports import Environment, Executor
+from deckinfra.ports import Environment, Executor, Stack
 from deckinfra.system.executor import LocalExecutor
-from deckinfra.testing import EnvironmentContract, ExecutorContract
+from deckinfra.testing import EnvironmentContract, ExecutorContract, StackContract
 from tests.contracts.opening import make_environment_of
+from tests.support.stacks import StackProject
 
 
 class TestLocalExecutor(ExecutorContract):
@@ -36,3 +39,35 @@ class TestCopyOfTheLocalEnvironmentInTheProjectsPlugins(EnvironmentContract):
         environ = {"DECKINFRA_DISABLE_PLUGINS": "environment-local"}
         assert "local" in PluginManager.load(tmp_path, environ).environments
         return make_environment_of(tmp_path, "local", "staging", environ)
+
+
+class TestDockerExecutor(ExecutorContract):
+    @pytest.fixture
+    def executor(self, running_stack: StackProject) -> Executor:
+        return running_stack.stack.executor("base")
+
+
+class TestDockerEnvironment(EnvironmentContract):
+    @pytest.fixture
+    def environment(self, running_stack: StackProject) -> Environment:
+        return running_stack.environment
+
+
+class TestDockerStack(StackContract):
+    @pytest.fixture
+    def stack(self, stack_project: StackProject) -> Stack:
+        return stack_project.stack
+
+
+class TestCopyOfTheDockerEnvironmentInTheProjectsPlugins(EnvironmentContract):
+    @pytest.fixture
+    def environment(self, running_stack: StackProject, tmp_path: Path) -> Environment:
+        from deckinfra.builtin.environments import docker
+
+        shutil.copytree(running_stack.root, tmp_path / "copy")
+        shutil.copytree(Path(docker.__path__[0]), tmp_path / "copy" / "plugins" / "my_docker")
+        project = open_project(tmp_path / "copy", "docker", environ={"DECKINFRA_DISABLE_PLUGINS": "environment-docker"})
+        environment = project.environment
+        assert "builtin" not in type(environment).__module__
+        assert "builtin" not in type(environment.stack()).__module__
+        return environment

@@ -123,14 +123,19 @@ def _lacking() -> str | None:
     return unavailable("mariadb")
 
 
+def _require_compose() -> None:
+    lacking = _lacking()
+    if lacking is None:
+        return
+    if "compose" in os.environ.get("DECKINFRA_REQUIRE", "").replace(",", " ").split():
+        pytest.fail(lacking)
+    pytest.skip(lacking)
+
+
 @pytest.fixture
 def make_stack(tmp_path: Path) -> Iterator[Callable[..., StackProject]]:
     """Make projects with stacks of their own, whatever becomes of them removed at the end."""
-    lacking = _lacking()
-    if lacking is not None:
-        if "compose" in os.environ.get("DECKINFRA_REQUIRE", "").replace(",", " ").split():
-            pytest.fail(lacking)
-        pytest.skip(lacking)
+    _require_compose()
     made: list[StackProject] = []
 
     def make(compose: str = SMALL) -> StackProject:
@@ -146,3 +151,13 @@ def make_stack(tmp_path: Path) -> Iterator[Callable[..., StackProject]]:
 def stack_project(make_stack: Callable[..., StackProject]) -> StackProject:
     """A project with the small stack."""
     return make_stack()
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProject]:
+    """A project with the small stack, of which the service ``base`` runs; for tests that leave it as it is."""
+    _require_compose()
+    project = new_stack_project(tmp_path_factory.mktemp("stack") / "my shop")
+    project.stack.start(["base"], timeout=60.0, output=lambda piece: None)
+    yield project
+    project.remove()
