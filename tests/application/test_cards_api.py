@@ -64,6 +64,13 @@ def test_what_may_pass_is_tried_again_and_told(passing: list[Behaviour]) -> None
     assert all(note.startswith("the API is asked again in ") for note in notes)
 
 
+def test_the_api_is_asked_again_when_it_says() -> None:
+    notes: list[str] = []
+    with serving(trouble(429, "requestThrottled", Retry_After="1"), GOOD) as server:
+        fetch(server, notes=notes)
+    assert notes == ["the API is asked again in 1 s: it answered 429 (requestThrottled)"]
+
+
 def test_what_does_not_pass_is_given_up_after_the_agreed_attempts() -> None:
     with serving(trouble(500, "unknownException")) as server, pytest.raises(CardsError) as caught:
         fetch(server)
