@@ -38,9 +38,6 @@ def deploy(project: App) -> DeployResult:
         manifest = _back_up(project, before)
         reporter.step("build")
         stack.build()
-        if not before:
-            # Nothing runs that a new schema could disturb, and a server is needed to migrate on.
-            stack.up(_database(project))
         reporter.step("migrate")
         migrated = project.migrate()
     reporter.step("start")
@@ -51,17 +48,12 @@ def deploy(project: App) -> DeployResult:
     return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)
 
 
-def _database(project: App) -> tuple[str, ...]:
+def _back_up(project: App, running: Mapping[str, Service]) -> Manifest | None:
+    """Back up the database that there is. Its service is started for that: one that was stopped may have data."""
     stack = project.environment.stack()
     assert stack is not None
-    return (stack.database,) if stack.database else ()
-
-
-def _back_up(project: App, running: Mapping[str, Service]) -> Manifest | None:
-    """Back up the database that there is; a stack that was stopped may have one in its volumes."""
-    database = _database(project)
-    if database and database[0] not in running:
-        project.stack.up(database)
+    if stack.database and stack.database not in running:
+        project.stack.up([stack.database])
     if not project.engine.state().tables:
         project.reporter.note("there is no data yet that could be backed up")
         return None
