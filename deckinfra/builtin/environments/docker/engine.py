@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _PROJECT: Final = "com.docker.compose.project"
 _SERVICE: Final = "com.docker.compose.service"
 _ONE_OFF: Final = "com.docker.compose.oneoff"
+_USUAL: Final = "unix:///var/run/docker.sock"
+_LOCAL: Final = ("unix://", "npipe://")
 _NEVER: Final = "0001-01-01T00:00:00Z"
 _LIMIT: Final = 30
 """Seconds that one question to the engine may take."""
@@ -36,7 +39,7 @@ class Running:
 
 
 class DockerEngine:
-    """Docker's engine, the one that the command ``docker`` uses. Thread-safe.
+    """Docker's engine, the one that the command ``docker`` uses. Thread-safe: no connection outlives a question.
 
     Every method raises :class:`StackError` where it cannot be reached; ``environment`` is the name for hints.
     """
@@ -44,7 +47,6 @@ class DockerEngine:
     def __init__(self, environment: str, environ: Mapping[str, str]) -> None:
         self._environment = environment
         self._environ = dict(environ)
-        self._client: DockerClient | None = None
 
     def check(self) -> None:
         """Ask whether it is there."""
@@ -75,9 +77,7 @@ class DockerEngine:
 
         That is where it is published, else, on Linux, the container's own address.
         """
-        with self._asking() as client:
-            where = client.api.base_url
-        if not where.startswith("http+docker://localhost"):
+        if not str(self._endpoint()["base_url"]).startswith(_LOCAL):
             raise StackError(
                 f"Docker's engine is on another machine, so the service '{service}' cannot be reached from here",
                 hint="Run this on that machine, or with DATABASE_URL as the database is reached from here.",
@@ -128,21 +128,49 @@ class DockerEngine:
     @contextmanager
     def _asking(self) -> Iterator[DockerClient]:
         """Give the SDK's client; what it raises is explained."""
+        endpoint = self._endpoint()
+        from docker import DockerClient
+        from docker.errors import DockerException
+        from requests.exceptions import RequestException
+
         try:
-            from docker import from_env
+            _knock(str(endpoint["base_url"]))
+            with closing(DockerClient(timeout=_LIMIT, **endpoint)) as client:
+                yield client
+        except (DockerException, RequestException, OSError) as error:
+            raise explain(str(error), "Docker's engine did not answer", self._environment) from error
+
+    def _endpoint(self) -> Mapping[str, Any]:
+        """Give where the engine is, as the command ``docker`` finds it: ``DOCKER_HOST``, else its context."""
+        try:
+            from docker import ContextAPI
             from docker.errors import DockerException
-            from requests.exceptions import RequestException
+            from docker.utils import kwargs_from_env
         except ImportError as error:
             raise StackError(
                 "the Python package 'docker' is not installed",
                 hint="Nothing was done. Install it by pip install 'deckinfra[docker]', then run it again.",
             ) from error
         try:
-            if self._client is None:
-                self._client = from_env(timeout=_LIMIT, environment=self._environ)
-            yield self._client
-        except (DockerException, RequestException) as error:
-            raise explain(str(error), "Docker's engine did not answer", self._environment) from error
+            chosen = kwargs_from_env(environment=self._environ)
+            context = {} if "base_url" in chosen else ContextAPI.kwargs_from_context(environment=self._environ)
+        except (DockerException, OSError) as error:
+            raise explain(str(error), "Docker's engine could not be looked for", self._environment) from error
+        return {"base_url": _USUAL, **context, **chosen}
+
+
+def _knock(address: str) -> None:
+    """Raise :class:`OSError` where nobody listens: the SDK would leave a socket open, and say less."""
+    if not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as knocking:
+        knocking.settimeout(_LIMIT)
+        try:
+            knocking.connect(address.removeprefix("unix://"))
+        except PermissionError:
+            raise PermissionError(f"permission denied while trying to connect to the docker API at {address}") from None
+        except OSError as error:
+            raise OSError(f"failed to connect to the docker API at {address}: {error.strerror}") from None
 
 
 def _service(described: Described, containers: Sequence[Container]) -> Service:

@@ -23,24 +23,24 @@ class _Fault:
 
 
 def _fault(pattern: str, message: str, hint: str) -> _Fault:
-    return _Fault(re.compile(pattern, re.IGNORECASE), message, hint)
+    return _Fault(re.compile(pattern, re.IGNORECASE | re.MULTILINE), message, hint)
 
 
 _PORT: Final = re.compile(
-    r"(?:Bind for|listen tcp[46]?|bind host port(?: for)?) (\S*?):?(\d+)(?:[:/]\S*)?"
-    r"(?::| failed:).*(?:already allocated|already in use)",
+    r"(?:Bind for|listen tcp[46]?|bind host port(?: for)?) ((?:\d+\.){3}\d+|\[[0-9a-f:]*\]|):?(\d+)\b"
+    r".*(?:already allocated|already in use)",
     re.IGNORECASE,
 )
 
 # The first that fits counts.
 _FAULTS: Final[Sequence[_Fault]] = (
     _fault(
-        r"permission denied.*(?:docker daemon socket|docker API)|PermissionError\(13",
+        r"permission denied.*(?:docker daemon socket|docker API)",
         "this user may not use Docker",
         f"Nothing was changed. Join the group 'docker' ('sudo usermod -aG docker $USER'), log in anew, {_AGAIN}",
     ),
     _fault(
-        r"Cannot connect to the Docker daemon|fetching server API version|failed to connect to the docker API",
+        r"Cannot connect to the Docker daemon|server API version|failed to connect to the docker API",
         "Docker does not run, or not where it is looked for",
         f"Nothing was changed. Start Docker (see DOCKER_HOST and 'docker context ls', if it runs), {_AGAIN}",
     ),
@@ -50,7 +50,7 @@ _FAULTS: Final[Sequence[_Fault]] = (
         f"Nothing was changed. Choose another by 'docker context use' or DOCKER_CONTEXT, {_AGAIN}",
     ),
     _fault(
-        r"'compose' is not a docker command|unknown (?:shorthand flag|command).*(?:compose|docker)",
+        r"'compose' is not a docker command|unknown (?:shorthand )?flag",
         "Docker has no Compose v2 here",
         "Nothing was changed. Install the plugin docker-compose-plugin (the program docker-compose is Compose v1, "
         f"which is not enough), {_AGAIN}",
@@ -92,7 +92,7 @@ _FAULTS: Final[Sequence[_Fault]] = (
         "Nothing was changed. COMPOSE_FILES names the compose files, as seen from the project's folder.",
     ),
     _fault(
-        r"bind source path does not exist: (\S+)",
+        r"bind source path does not exist: (.+)$",
         "a service needs {0}, which is not there",
         "What runs goes on. If it is a secret, 'invoke env.init -e {name}' makes it.",
     ),
