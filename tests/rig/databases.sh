@@ -7,7 +7,8 @@ database_image() {
     shift 3
     unpack "$image" "$suite" zstd "$@"
     step "arrange $image" arrange "$root"
-    import "$image" 'ENTRYPOINT ["docker-entrypoint.sh"]' "CMD [\"$daemon\"]" 'VOLUME /var/lib/mysql' 'EXPOSE 3306'
+    import "$image" 'ENTRYPOINT ["docker-entrypoint.sh"]' "CMD [\"$daemon\"]" 'VOLUME /var/lib/mysql' 'EXPOSE 3306' \
+        "LABEL deckinfra.stand-in=$(entrypoint_version)"
 }
 
 # Lay the file system out as in the official images: an empty data folder, drop-in configuration in
@@ -30,4 +31,12 @@ skip-name-resolve
 !includedir /etc/mysql/conf.d/
 END
     install -m 755 "$rig/serve.sh" "$root"/usr/local/bin/docker-entrypoint.sh
+}
+
+# Put today's entry point into an image that was made with an older one.
+renew_entrypoint() {
+    docker build --tag "$1" --label "deckinfra.stand-in=$(entrypoint_version)" --file - "$rig" <<END
+FROM $1
+COPY --chmod=755 serve.sh /usr/local/bin/docker-entrypoint.sh
+END
 }

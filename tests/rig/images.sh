@@ -7,7 +7,10 @@ readonly bundle=/etc/ssl/certs/ca-certificates.crt
 image_up() {
     local image
     image=$(image_of "$1")
-    has_image "$image" && return
+    if has_image "$image"; then
+        is_current "$image" || step "renew the entry point of $image" renew_entrypoint "$image"
+        return
+    fi
     command -v debootstrap >/dev/null ||
         step "install debootstrap" apt-get install -y --no-install-recommends debootstrap
     case $1 in

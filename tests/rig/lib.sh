@@ -21,9 +21,19 @@ ready() {
     local name
     { docker info && docker compose version && docker buildx version; } >/dev/null 2>&1 || return 1
     for name; do
-        [ "$name" = engine ] || has_image "$(image_of "$name")" || return 1
+        [ "$name" = engine ] || { has_image "$(image_of "$name")" && is_current "$(image_of "$name")"; } || return 1
     done
 }
+
+# Whether a database's image is the official one, or a stand-in with the entry point that is here now.
+is_current() {
+    local made
+    case $1 in mysql:* | mariadb:*) ;; *) return 0 ;; esac
+    made=$(docker image inspect --format '{{index .Config.Labels "deckinfra.stand-in"}}' "$1")
+    [ -z "$made" ] || [ "$made" = "$(entrypoint_version)" ]
+}
+
+entrypoint_version() { sha256sum "$rig/serve.sh" | cut -c 1-12; }
 
 has_image() { docker image inspect "$1" >/dev/null 2>&1; }
 

@@ -4,6 +4,9 @@
 #
 #   ROOT_PASSWORD, DATABASE, USER, PASSWORD   with MYSQL_ or MARIADB_ before; NAME_FILE names a file instead
 #   ALLOW_EMPTY_PASSWORD                      lets ROOT_PASSWORD be absent
+#
+# It begins as root, and all but the first steps is done by the server's own user, so few capabilities are needed.
+#
 #   /docker-entrypoint-initdb.d/*             .sh, .sql, .sql.gz and .sql.zst, in order, before the network opens
 set -eo pipefail
 
@@ -33,12 +36,25 @@ literal() {
     printf "'%s'" "${text//\'/\\\'}"
 }
 
+# As root: make the data folder the server's, and read the secrets, which nobody else may be able to.
+hand_over() {
+    local brand name file
+    find "$datadir" ! -user mysql -exec chown mysql: {} +
+    for brand in MYSQL MARIADB; do
+        for name in ROOT_PASSWORD DATABASE USER PASSWORD; do
+            file=${brand}_${name}_FILE
+            [ -n "${!file-}" ] || continue
+            export "${brand}_$name=$(<"${!file}")"
+            unset "$file"
+        done
+    done
+}
+
 make_datadir() {
-    chown mysql: "$datadir"
     if [ "$server" = mysqld ]; then
-        mysqld --initialize-insecure --user=mysql --datadir="$datadir"
+        mysqld --initialize-insecure --datadir="$datadir"
     else
-        mariadb-install-db --user=mysql --datadir="$datadir" --auth-root-authentication-method=normal --skip-test-db >/dev/null
+        mariadb-install-db --datadir="$datadir" --auth-root-authentication-method=normal --skip-test-db >/dev/null
     fi
 }
 
@@ -64,7 +80,7 @@ first_start() {
         exit 1
     fi
     make_datadir
-    "$@" --user=mysql --datadir="$datadir" --socket="$socket" --skip-networking &
+    "$@" --datadir="$datadir" --socket="$socket" --skip-networking &
     pid=$!
     client() { "$tool" --socket="$socket" --user=root "$@"; }
     until client -e 'SELECT 1' >/dev/null 2>&1; do
@@ -99,8 +115,12 @@ case ${1-} in
     -*) set -- "$(command -v mariadbd || command -v mysqld)" "$@" ;;
     *) exec "$@" ;;
 esac
+if [ "$(id -u)" = 0 ]; then
+    hand_over
+    exec setpriv --reuid=mysql --regid=mysql --clear-groups -- "$0" "$@"
+fi
 server=${1##*/}
 tool=mariadb
 [ "$server" != mysqld ] || tool=mysql
 [ -d "$datadir/mysql" ] || first_start "$@"
-exec "$@" --user=mysql --datadir="$datadir"
+exec "$@" --datadir="$datadir"
