@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,15 +29,18 @@ IMAGES = {"mysql": "mysql:9.7", "mariadb": "mariadb:11.8"}
 USER = "deck"
 PASSWORD = 'it\'s a \\ "test" @ 100 %'
 START_LIMIT = 120.0
+_PASSING = ("--rm", "--tmpfs", "/var/lib/mysql")
+"""For a server that is gone when it ends, data and all."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: its dialect, the port on this machine, and the root account's password."""
+    """A running server: its dialect, the port on this machine, the root account's password, and its container."""
 
     dialect: str
     port: int
     root_password: str
+    container: str
 
     def url(self, database: str) -> DatabaseURL:
         """Give the URL of a database on it, for the application's user."""
@@ -76,23 +80,27 @@ def _connect(port: int, user: str, password: str, database: str | None = None) -
     )
 
 
-def _docker(*arguments: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
+def docker(*arguments: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a command of Docker's."""
     return subprocess.run(["docker", *arguments], capture_output=True, text=True, timeout=limit, check=False)
 
 
 def unavailable(name: str) -> str | None:
     """Say why there can be no server of that name, or None if there can."""
-    if shutil.which("docker") is None or _docker("info").returncode != 0:
+    if shutil.which("docker") is None or docker("info").returncode != 0:
         return "no Docker engine answers"
     image = IMAGES[name]
-    if _docker("image", "inspect", image).returncode == 0 or _docker("pull", image, limit=600).returncode == 0:
+    if docker("image", "inspect", image).returncode == 0 or docker("pull", image, limit=600).returncode == 0:
         return None
     return f"there is no image {image}, here or in a registry"
 
 
 @contextmanager
-def running(name: str, *options: str) -> Iterator[Server]:
-    """Start a server while the context is open; ``options`` go to ``docker run``."""
+def running(name: str, *options: str, durable: bool = False) -> Iterator[Server]:
+    """Start a server while the context is open; ``options`` go to ``docker run``.
+
+    A ``durable`` one may be killed and started again: it keeps its port, and its data as far as it wrote them to disk.
+    """
     problem = unavailable(name)
     if problem is not None:
         advice = f"{name} is not there for this test: {problem}. tests/rig/up.sh brings it"
@@ -103,22 +111,28 @@ def running(name: str, *options: str) -> Iterator[Server]:
     prefix = name.upper()
     values = {"ROOT_PASSWORD": root_password, "DATABASE": "first", "USER": USER, "PASSWORD": PASSWORD}
     settings = [word for key, value in values.items() for word in ("-e", f"{prefix}_{key}={value}")]
-    started = _docker(
-        *("run", "--detach", "--rm", "--label", "deckinfra.tests=server", "--publish", "127.0.0.1::3306"),
-        *("--tmpfs", "/var/lib/mysql", *options, *settings, IMAGES[name]),
+    place = ("--publish", f"127.0.0.1:{_free_port()}:3306") if durable else ("--publish", "127.0.0.1::3306", *_PASSING)
+    started = docker(
+        *("run", "--detach", "--label", "deckinfra.tests=server", *place, *options, *settings, IMAGES[name])
     )
     assert started.returncode == 0, started.stderr
     container = started.stdout.strip()
     try:
-        server = Server(name, _port(container), root_password)
+        server = Server(name, _port(container), root_password, container)
         _await(server, container)
         yield server
     finally:
-        _docker("rm", "--force", "--volumes", container)
+        docker("rm", "--force", "--volumes", container)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
 
 
 def _port(container: str) -> int:
-    return int(_docker("port", container, "3306/tcp").stdout.splitlines()[0].rpartition(":")[2])
+    return int(docker("port", container, "3306/tcp").stdout.splitlines()[0].rpartition(":")[2])
 
 
 def _await(server: Server, container: str) -> None:
@@ -129,7 +143,7 @@ def _await(server: Server, container: str) -> None:
             rows(server.url("first"), "SELECT 1")
         except pymysql.err.Error as error:
             if time.monotonic() > deadline:
-                log = _docker("logs", "--tail", "20", container)
+                log = docker("logs", "--tail", "20", container)
                 pytest.fail(f"{server.dialect} was not ready within {START_LIMIT:g} s: {error}\n{log.stderr}")
             time.sleep(0.25)
         else:
