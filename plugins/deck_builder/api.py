@@ -63,8 +63,14 @@ def fetch(url: str, key: Secret, patience: Patience, note: Callable[[str], None]
     Raises :class:`ConfigurationError` where the key is refused, :class:`TimeLimitError` for an answer that takes too
     long, and :class:`CardsError` for anything else.
     """
-    import httpx
-
+    try:
+        import httpx
+        import stamina  # noqa: F401 - asked for here, since whoever misses one misses both
+    except ImportError as error:
+        raise ConfigurationError(
+            f"asking {url} needs a library that is not installed: {error.name}",
+            hint=f"{_UNCHANGED} Install the extra: pip install -e '.[app]'; or give a file by --file.",
+        ) from error
     try:
         with _telling(note):
             return asyncio.run(_fetch(url, key, patience))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
@@ -181,6 +182,14 @@ def test_a_machine_that_does_not_answer_is_told_with_its_address() -> None:
     with pytest.raises(CardsError, match=r"127\.0\.0\.1:\d+/v1/cards cannot be reached: ") as caught:
         fetch(server)
     assert "give a file by --file" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["httpx", "stamina"])
+def test_a_library_that_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    with serving(GOOD) as server, pytest.raises(ConfigurationError, match=f"is not installed: {name}") as caught:
+        fetch(server)
+    assert "'.[app]'" in caught.value.hint
 
 
 def test_the_hooks_of_others_are_put_back() -> None:
