@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import uvicorn
 from pydantic import SecretStr
@@ -43,14 +43,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(openapi())  # noqa: T201 - it is what was asked for
         return 0
     # As a container's first process it would not end on this signal by default.
-    signal.signal(signal.SIGTERM, _stop)
+    termination = _Termination()
+    signal.signal(signal.SIGTERM, termination)
     try:
         settings = load_settings(os.environ)
     except ConfigurationError as error:
         return _fail(3, f"the settings are not usable: {'; '.join(error.problems)}", "Nothing was started.")
     logging.config.dictConfig(logging_config(settings.app_log_level))
     try:
-        wait_for_database(settings.database, settings.app_database_wait)
+        wait_for_database(settings.database, settings.app_database_wait, termination.heed)
     except DatabaseAbsentError as error:
         return _fail(
             4,
@@ -63,8 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _serve(settings, reload=options.reload)
     except SystemExit as ended:
-        # The server raises the signal again that ended it in good order.
-        return 0 if ended.code == _TERMINATED else int(ended.code or 0)
+        # The server raises the signal again that ended it in good order. Its own exit code for a start that
+        # failed is the one that means unusable settings here.
+        return 0 if ended.code == _TERMINATED else 1
     return 0
 
 
@@ -115,8 +117,21 @@ def _fail(code: int, message: str, hint: str) -> int:
     return code
 
 
-def _stop(number: int, frame: object) -> NoReturn:
-    raise SystemExit(_TERMINATED)
+class _Termination:
+    """Ends the process on a signal; :meth:`heed` does where a library swallowed the exception, as PyMySQL can."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Handle the signal."""
+        self._asked = True
+        self.heed()
+
+    def heed(self) -> None:
+        """End the process if it was asked to."""
+        if self._asked:
+            raise SystemExit(_TERMINATED)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import URL, text
@@ -23,16 +24,17 @@ class DatabaseAbsentError(Exception):
     """The database did not become usable in time. The message is one sentence, without secrets."""
 
 
-def wait_for_database(url: URL, limit: float) -> None:
+def wait_for_database(url: URL, limit: float, before_each: Callable[[], None] = lambda: None) -> None:
     """Return when the user can select over a new connection; :class:`DatabaseAbsentError` after ``limit`` seconds.
 
     A server that is only just being made refuses passwords too, so that is waited out as well, but said. A
-    file that is not there does not come by waiting.
+    file that is not there does not come by waiting. ``before_each`` is called before each look, and may raise.
     """
     start = time.monotonic()
     pause = _FIRST
     engine = open_engine(url, PROBE)
     while True:
+        before_each()
         try:
             with engine.connect() as connection:
                 connection.execute(text("SELECT 1"))

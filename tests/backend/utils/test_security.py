@@ -1,0 +1,33 @@
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from src.utils.security import Passwords, Tokens, utc_now
+from tests.backend.support import KEY
+
+
+def test_a_password_is_known_again_and_no_other_is() -> None:
+    passwords = Passwords()
+    stored = passwords.hash("pässword 🐎")
+    assert passwords.verify(stored, "pässword 🐎")
+    assert not passwords.verify(stored, "pässword")
+    assert stored != passwords.hash("pässword 🐎")
+    assert not passwords.is_outdated(stored)
+
+
+@pytest.mark.parametrize("stored", [None, "", "none", "$argon2id$v=19$m=1"])
+def test_where_there_is_no_good_hash_no_password_is_right(stored: str | None) -> None:
+    assert not Passwords().verify(stored, "nobody has this password")
+
+
+def test_a_token_is_good_for_as_long_as_agreed() -> None:
+    tokens = Tokens(SecretStr(KEY), 30)
+    now = utc_now()
+    assert tokens.read(tokens.issue(7, now)) == 7
+    assert tokens.read(tokens.issue(7, now - timedelta(minutes=29))) == 7
+    assert tokens.read(tokens.issue(7, now - timedelta(minutes=30))) is None
+
+
+def test_nothing_that_shows_tokens_shows_the_key() -> None:
+    assert KEY not in str(vars(Tokens(SecretStr(KEY), 30)))
