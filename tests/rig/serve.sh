@@ -112,14 +112,14 @@ END
 
 case ${1-} in
     mysqld | mariadbd) ;;
-    -*) set -- "$(command -v mariadbd || command -v mysqld)" "$@" ;;
+    -*) if command -v mariadbd >/dev/null; then set -- mariadbd "$@"; else set -- mysqld "$@"; fi ;;
     *) exec "$@" ;;
 esac
 if [ "$(id -u)" = 0 ]; then
     hand_over
     exec setpriv --reuid=mysql --regid=mysql --clear-groups -- "$0" "$@"
 fi
-server=${1##*/}
+server=$1
 tool=mariadb
 [ "$server" != mysqld ] || tool=mysql
 [ -d "$datadir/mysql" ] || first_start "$@"
