@@ -35,6 +35,7 @@ signal() {
     kill -s "$1" "${pid%/environ}" 2>/dev/null
   done
 }
+command -v grep >/dev/null || exit 1
 mark=$1 rounds=0
 signal TERM
 while [ "$left" ] && [ $rounds -lt 70 ]; do
