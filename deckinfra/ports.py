@@ -393,11 +393,19 @@ class Stack(Protocol):
         What is there stays as it is. An image that can be built here is never fetched.
         """
 
-    def start(self, services: Sequence[str] = (), *, timeout: float, output: Callable[[bytes], None]) -> None:
+    def start(
+        self,
+        services: Sequence[str] = (),
+        *,
+        timeout: float,
+        output: Callable[[bytes], None],
+        until: Callable[[], bool] | None = None,
+    ) -> None:
         """Create and start ``services`` (none: all), and what they depend on, from images that are there.
 
         Returns when all were started, which may have to wait until others are healthy or have done their work: at most
-        ``timeout`` seconds, then it is a :class:`StackError`. What runs already, as it is described, stays as it is.
+        ``timeout`` seconds, or until ``until()`` is true, which is asked now and then, in whatever thread; then it is
+        a :class:`StackError`. What runs already, as it is described, stays as it is.
         """
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:

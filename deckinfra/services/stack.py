@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,6 +23,9 @@ RESTARTS: Final = 3
 """How often a service may end and be started again while it is waited for: one that needs another may, at first."""
 
 _INTERVAL: Final = 0.5
+_PATIENCE: Final = 10.0
+"""Seconds for which a database may refuse a password that it is yet to be given."""
+
 _PREFIX: Final = re.compile(r"\A\S+\s*\| ?")
 _WRONG_PASSWORD: Final = re.compile(r"Access denied for user", re.IGNORECASE)
 _FULL: Final = re.compile(r"no space left on device|\bdisk (?:is )?full\b", re.IGNORECASE)
@@ -74,12 +77,12 @@ class StackControl:
         watch = _Watch(self._stack, services, self._reporter)
         deadline = time.monotonic() + timeout
         try:
-            with watch.beside(), self._told() as output:
-                self._stack.start(services, timeout=timeout, output=output)
+            with self._told() as output:
+                self._stack.start(services, timeout=timeout, output=output, until=watch.is_hopeless)
         except StackError as error:
-            failed = watch.failed_since()
-            if failed:
-                raise self._failure(failed) from error
+            watch.look()
+            if watch.failed():
+                raise self._failure(watch.failed()) from error
             if time.monotonic() >= deadline and watch.waiting():
                 raise self._late(watch.waiting(), timeout) from error
             raise
@@ -106,12 +109,11 @@ class StackControl:
 
     def _await(self, watch: _Watch, deadline: float, timeout: float) -> Sequence[Service]:
         while True:
-            services = watch.look()
-            failed = [service for service in services if watch.has_failed(service)]
-            if failed:
-                raise self._failure(failed)
-            if watch.settled(services):
-                return services
+            watch.look()
+            if watch.failed():
+                raise self._failure(watch.failed())
+            if watch.settled():
+                return watch.services
             if time.monotonic() >= deadline:
                 raise self._late(watch.waiting(), timeout)
             time.sleep(_INTERVAL)
@@ -204,75 +206,74 @@ class _Watch:
         self._names = frozenset(names)
         self._reporter = reporter
         self._told = ""
-        self._earlier = {service.name: service for service in stack.services()}
-        self._began: set[str] = set()
+        self._all = stack.services()
+        self._earlier = {service.name: service for service in self._all}
         self._before: Mapping[str, Service] = {}
-        self._last: Mapping[str, Service] = {}
+        self._began: set[str] = set()
+        self._refused: dict[str, float] = {}
 
-    def look(self) -> Sequence[Service]:
-        """Give the services that are waited for, as they are now."""
-        services = [each for each in self._stack.services() if not self._names or each.name in self._names]
-        self._began |= {service.name for service in services if service.health == "starting"}
-        self._before, self._last = self._last, {service.name: service for service in services}
+    @property
+    def services(self) -> Sequence[Service]:
+        """Those that are waited for, as they were when it last looked."""
+        return [service for service in self._all if not self._names or service.name in self._names]
+
+    def look(self) -> None:
+        """Look anew."""
+        self._before = {service.name: service for service in self._all}
+        self._all = self._stack.services()
+        for service in self._all:
+            if service.health == "starting":
+                self._began.add(service.name)
+            if _WRONG_PASSWORD.search(service.detail):
+                self._refused.setdefault(service.name, time.monotonic())
+            else:
+                self._refused.pop(service.name, None)
         self._tell()
-        return services
 
-    def failed_since(self) -> Sequence[Service]:
-        """Give those that were started since this was made, and have failed: what others depend on included."""
-        return [
-            service
-            for service in self._stack.services()
-            if self.has_failed(service) and service.started != self._earlier[service.name].started
-        ]
+    def is_hopeless(self) -> bool:
+        """Look anew, and tell whether to go on starting is of no use."""
+        try:
+            self.look()
+        except DeckinfraError:
+            # Whoever starts the stack meets the same fault, and can raise it.
+            return False
+        return bool(self.failed())
 
     def waiting(self) -> Sequence[Service]:
-        """Give those that were not ready when it last looked."""
-        return [service for service in self._last.values() if not service.ready]
+        """Give those that are not ready."""
+        return [service for service in self.services if not service.ready]
 
-    def has_failed(self, service: Service) -> bool:
-        """Whether waiting for it is of no use any more.
+    def failed(self) -> Sequence[Service]:
+        """Give those for which waiting is of no use any more, what others depend on included."""
+        return [service for service in self._all if self._has_failed(service)]
 
-        One that was unhealthy before may get well; one that had its time to start, and became so, had its chance.
-        """
-        earlier = self._earlier[service.name]
-        restarts = service.restarts - (earlier.restarts if earlier.restarts <= service.restarts else 0)
-        if service.failed or restarts >= RESTARTS:
-            return True
-        return service.health == "unhealthy" and service.name in self._began
-
-    def settled(self, services: Sequence[Service]) -> bool:
+    def settled(self) -> bool:
         """Whether all are ready: for two looks where nothing tells health, since what ends at once runs a moment."""
         return all(
-            service.ready and (service.health or service.one_shot or self._same(service)) for service in services
+            service.ready and (service.health or service.one_shot or self._same(service)) for service in self.services
         )
+
+    def _has_failed(self, service: Service) -> bool:
+        """Whether it has failed since this was made.
+
+        One that was unhealthy before may get well; one that had its time to start, and became so, had its chance. A
+        password that is refused for some time stays refused.
+        """
+        earlier = self._earlier[service.name]
+        if time.monotonic() - self._refused.get(service.name, math.inf) >= _PATIENCE:
+            return True
+        if (service.started, service.restarts, service.state) == (earlier.started, earlier.restarts, earlier.state):
+            return False
+        restarts = service.restarts - (earlier.restarts if earlier.restarts <= service.restarts else 0)
+        unhealthy = service.health == "unhealthy" and service.name in self._began
+        return service.failed or unhealthy or restarts >= RESTARTS
 
     def _same(self, service: Service) -> bool:
         before = self._before.get(service.name)
         return before is not None and before.ready and before.started == service.started
 
     def _tell(self) -> None:
-        waiting = self.waiting()
-        text = ", ".join(f"{service.name} ({service.described})" for service in waiting)
+        text = ", ".join(f"{service.name} ({service.described})" for service in self.waiting())
         if text and text != self._told:
             self._reporter.note(f"waiting for {text}")
         self._told = text
-
-    @contextmanager
-    def beside(self) -> Iterator[None]:
-        """Look again and again in another thread while the context is open."""
-        ended = threading.Event()
-        thread = threading.Thread(target=self._go_on_looking, args=(ended,), name="stack-watch", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-    def _go_on_looking(self, ended: threading.Event) -> None:
-        while not ended.wait(_INTERVAL):
-            try:
-                self.look()
-            except DeckinfraError:
-                # Whoever starts the stack meets the same fault, and can raise it.
-                continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,7 @@ _LOOK_LIMIT: Final = 60.0
 # As long as a wait for output may be: the kernel counts its milliseconds in 31 bits.
 _FOLLOW_LIMIT: Final = 20 * 24 * 3600.0
 _KEPT: Final = 16 * 1024
+_INTERVAL: Final = 0.5
 
 
 class DockerStack:
@@ -88,17 +90,33 @@ class DockerStack:
         """Build or pull what is missing."""
         needed = self._model.needed(self._chosen(services))
         missing = self._engine.missing([service.image for service in needed])
-        absent = [service for service in needed if service.image in missing]
-        buildable = [service.name for service in absent if service.built]
+        # Several services may share an image that one of them builds.
+        buildable = [each for each in self._model.services.values() if each.built and each.image in missing]
         if buildable:
-            self.build(buildable, output=output)
-        foreign = [service.name for service in absent if not service.built]
+            self.build([each.name for each in buildable], output=output)
+        foreign = [each.name for each in needed if each.image in missing - {built.image for built in buildable}]
         if foreign:
             self._act(self._compose.pull(foreign, _BUILD_LIMIT), output, "the images could not be pulled")
 
-    def start(self, services: Sequence[str] = (), *, timeout: float, output: Callable[[bytes], None]) -> None:
+    def start(
+        self,
+        services: Sequence[str] = (),
+        *,
+        timeout: float,
+        output: Callable[[bytes], None],
+        until: Callable[[], bool] | None = None,
+    ) -> None:
         """Start by ``docker compose up``, which waits for the conditions of ``depends_on``."""
-        self._act(self._compose.up(self._chosen(services), timeout), output, "the stack could not be started")
+        command, ended = self._compose.up(self._chosen(services), timeout), threading.Event()
+        try:
+            self._act(command, output, "the stack could not be started", _until(until, ended) if until else ())
+        except _GivenUpError as error:
+            raise StackError(
+                "the start of the stack was given up",
+                hint=f"What was started goes on. 'invoke stack.ps -e {self._name}' shows what runs.",
+            ) from error
+        finally:
+            ended.set()
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
         """Stop by ``docker compose down``. The host's folder of backups is in no volume's own place."""
@@ -203,14 +221,19 @@ class DockerStack:
             raise explain(done.stderr.decode(errors="replace"), doing, self._name, self._ports, hint)
         return done.stdout.decode(errors="replace")
 
-    def _act(self, command: Command, output: Callable[[bytes], None], doing: str) -> None:
+    def _act(self, command: Command, output: Callable[[bytes], None], doing: str, stdin: Iterable[bytes] = ()) -> None:
         """Run a command of Compose, show what it writes, and explain how it failed."""
-        done, seen = self._compose_run(command, output)
+        done, seen = self._compose_run(command, output, stdin=stdin)
         if not done.ok:
             raise explain(seen, doing, self._name, self._ports)
 
     def _compose_run(
-        self, command: Command, output: Callable[[bytes], None], before_end: Callable[[], None] | None = None
+        self,
+        command: Command,
+        output: Callable[[bytes], None],
+        *,
+        stdin: Iterable[bytes] = (),
+        before_end: Callable[[], None] | None = None,
     ) -> tuple[Completed, str]:
         kept = bytearray()
 
@@ -221,7 +244,7 @@ class DockerStack:
 
         executor = LocalExecutor(self._root, self._environ, merged=True, before_end=before_end)
         try:
-            done = executor.run(command, stdout=take)
+            done = executor.run(command, stdin=stdin, stdout=take)
         except CommandError as error:
             raise _no_docker(error) from error
         except TimeLimitError as error:
@@ -238,6 +261,18 @@ class DockerStack:
             LocalExecutor(self._root, self._environ).run(Command(("docker", "stop", container), _LOOK_LIMIT))
         except DeckinfraError:
             return
+
+
+class _GivenUpError(Exception):
+    """What is started is of no use any more."""
+
+
+def _until(until: Callable[[], bool], ended: threading.Event) -> Iterator[bytes]:
+    """Give no input, until ``until()`` is true: an input that fails ends the command that waits for it."""
+    while not ended.wait(_INTERVAL):
+        if until():
+            raise _GivenUpError
+        yield b""
 
 
 def _numbers(version: str) -> tuple[int, ...]:
