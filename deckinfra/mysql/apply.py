@@ -6,9 +6,10 @@ can be done again at any time, so whoever died at it is followed by one who ends
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from .names import qualified
+from .names import qualified, quoted
 from .objects import EVENT, ROUTINES, TRIGGER, VIEW, Maker, ObjectSet, SchemaObject, make_views
 from .server import Server, Session
 
@@ -42,21 +43,41 @@ def apply(server: Server, session: Session, schema: str, wanted: ObjectSet) -> N
 
 
 def apply_triggers(session: Session, maker: Maker, table: str, found: Triggers, wanted: Triggers) -> None:
-    """Make the triggers of one table those that are wanted, in their order, while nobody can write to it."""
+    """Make the triggers of one table those that are wanted, in their order; no write meets it without one of them."""
     if found == wanted:
         return
-    # A schema's collation cannot be changed while a table is locked.
-    locking = not any(map(maker.deviates, wanted))
-    if locking:
-        session.execute(f"LOCK TABLES {qualified(maker.schema, table)} WRITE")
-    try:
-        for each in found:
+    if not any(map(maker.deviates, wanted)):
+        with _locked(session, maker, table):
+            for each in found:
+                session.execute(each.drop(maker.schema))
+            for each in wanted:
+                maker.define(each)
+        return
+    # The schema's collation, which a trigger keeps, cannot be changed while a table is locked: so, one after the other.
+    names = {each.name for each in wanted}
+    for each in found:
+        if each.name not in names:
             session.execute(each.drop(maker.schema))
-        for each in wanted:
-            maker.define(each) if locking else maker.make(each)
+    for number, each in enumerate(wanted):
+        if each in found:
+            continue
+        before = [other for other in wanted[:number] if other.slot == each.slot]
+        after = [other for other in found if other.slot == each.slot and other.name in names - {each.name}]
+        place = f"FOLLOWS {quoted(before[-1].name)}" if before else ""
+        if not before and after:
+            place = f"PRECEDES {quoted(after[0].name)}"
+        with maker.collated(each), _locked(session, maker, table):
+            session.execute(each.drop(maker.schema))
+            maker.define(each, place=place)
+
+
+@contextmanager
+def _locked(session: Session, maker: Maker, table: str) -> Iterator[None]:
+    session.execute(f"LOCK TABLES {qualified(maker.schema, table)} WRITE")
+    try:
+        yield
     finally:
-        if locking:
-            session.execute("UNLOCK TABLES")
+        session.execute("UNLOCK TABLES")
 
 
 def clear(session: Session, schema: str) -> None:

@@ -26,6 +26,10 @@ _WHOLE: Final = 1
 """The servers wait for whole seconds. In slices, so that Ctrl-C is not kept waiting."""
 
 
+class LostLockError(LockedError):
+    """The connection that held a lock was lost, and the lock with it."""
+
+
 class NamedLock:
     """A lock that is held on ``session``."""
 
@@ -34,13 +38,13 @@ class NamedLock:
         self.name = name
 
     def check(self) -> None:
-        """Raise :class:`LockedError` if it was lost, because its connection was."""
+        """Raise :class:`LostLockError` if it was lost, because its connection was."""
         try:
             held = self.session.query("SELECT IS_USED_LOCK(%s) = CONNECTION_ID()", self.name)[0][0] == 1
         except DatabaseError:
             held = False
         if not held:
-            raise LockedError(
+            raise LostLockError(
                 f"the connection that held the lock of {self.session.url} was lost",
                 hint="Others may be at work there. The live database was not touched; run it again.",
             )

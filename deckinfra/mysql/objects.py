@@ -10,7 +10,8 @@ name. What stands in the body of a trigger, routine or event is its author's, an
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -56,18 +57,24 @@ class SchemaObject:
     time_zone: str = ""
     table: str = ""
 
-    def sql(self, schema: str, *, replace: bool = False, enabled: bool = True, table: str = "") -> str:
+    def sql(self, schema: str, *, replace: bool = False, enabled: bool = True, table: str = "", place: str = "") -> str:
         """Give the statement that makes it in ``schema``, the session's default one.
 
         With ``replace`` one of that name may be there; an event that is not ``enabled`` does not run; a trigger
-        may be made on another ``table`` than its own.
+        may be made on another ``table`` than its own, and in a ``place`` among the others, as ``FOLLOWS `one```.
         """
         text = self.statement.replace(_OWN_SCHEMA, f"{quoted(schema)}.")
-        if table:
-            text = text.replace(_on(self.table), _on(table), 1)
+        if table or place:
+            text = text.replace(_on(self.table), f"{_on(table or self.table)} {place}".rstrip(), 1)
         if replace:
             text = text.replace("CREATE", "CREATE OR REPLACE", 1)
         return text if enabled else _STATUS.sub(r"\1DISABLE", text, count=1)
+
+    @property
+    def slot(self) -> str:
+        """When a trigger fires: ``BEFORE INSERT``. Those of one table that fire at once have an order."""
+        found = re.search(r"TRIGGER `(?:[^`]|``)*` (\w+ \w+) ON", self.statement)
+        return found[1] if found else ""
 
     def context(self) -> str:
         """Give the statement that sets a session to how it was when this was made."""
@@ -170,21 +177,27 @@ class Maker:
 
     def make(self, one: SchemaObject, *, replace: bool = False, enabled: bool = True) -> None:
         """Make one object as it was made where it comes from; :class:`DatabaseError` names it."""
+        with self.collated(one):
+            self.define(one, replace=replace, enabled=enabled)
+
+    @contextmanager
+    def collated(self, one: SchemaObject) -> Iterator[None]:
+        """Give the schema the collation that it had when an object was made, while the context is open."""
         deviates = self.deviates(one)
         try:
             if deviates:
                 self._session.execute(f"ALTER DATABASE {quoted(self.schema)} COLLATE {one.collation}")
-            self.define(one, replace=replace, enabled=enabled)
+            yield
         finally:
             if deviates:
                 self._session.execute(f"ALTER DATABASE {quoted(self.schema)} COLLATE {self._collation}")
 
-    def define(self, one: SchemaObject, *, replace: bool = False, enabled: bool = True) -> None:
+    def define(self, one: SchemaObject, *, replace: bool = False, enabled: bool = True, place: str = "") -> None:
         """Make one object, whatever collation the schema has."""
         session = self._session
         try:
             session.execute(one.context())
-            warnings = session.define(one.sql(self.schema, replace=replace, enabled=enabled), one.client)
+            warnings = session.define(one.sql(self.schema, replace=replace, enabled=enabled, place=place), one.client)
         except DatabaseError as error:
             raise _not_made(one, self.schema, error) from error.__cause__
         finally:

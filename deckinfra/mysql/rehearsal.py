@@ -17,8 +17,8 @@ def rehearse(session: Session, schema: str, new: ObjectSet, old: ObjectSet, *, s
     """Make the objects of ``new`` in ``schema``, which nobody uses, and something for every definer in ``old``.
 
     So the swap can make the new ones and, if need be, the old ones again. :class:`DatabaseError` says what cannot be
-    made. With ``strict``, a definer that is no account here is a :class:`RefusedError`, unless that was so before: nothing
-    would work that is to run in its name.
+    made. With ``strict``, a definer that is no account here is a :class:`RefusedError`, unless it was so before:
+    nothing would work that is to run in its name.
     """
     clear(session, schema)
     missing = new.create(session, schema, events=False)

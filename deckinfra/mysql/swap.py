@@ -20,9 +20,10 @@ Grants belong to names and stay, but for those on a single routine: MySQL forget
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,9 +34,9 @@ from . import kept
 from .apply import apply, apply_triggers, clear
 from .cutover import ChangedMeanwhileError, cut_over, finish
 from .journal import Entry, State
-from .lock import NamedLock
+from .lock import LostLockError, NamedLock
 from .names import kept_of, next_id, qualified, quoted
-from .objects import VIEW, Maker, ObjectSet, make_views
+from .objects import VIEW, Maker, ObjectSet, SchemaObject, make_views
 from .processes import blockers
 from .rehearsal import rehearse
 from .server import Session
@@ -72,8 +73,12 @@ def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLo
         rehearse(session, source.schema, source.objects, old, strict=not source.put_back)
         deadline = time.monotonic() + server.patience
         while True:
+            for lock in locks:
+                lock.check()
             try:
                 return _try(workspace, session, source, reason, locks)
+            except LostLockError:
+                raise
             except (LockedError, ChangedMeanwhileError) as error:
                 if workspace.journal(session) is not None:  # it is live, and only what is around it is not there yet
                     raise
@@ -119,7 +124,7 @@ def _try(
     entry = _entry(workspace, session, source, reason)
     for schema in {workspace.database, source.schema}:
         refuse_crossing(session, schema)
-    with _settled(workspace, session):
+    with _settled(workspace, session, entry):
         workspace.mark(session)
         if entry.kept:
             workspace.record(session, entry.kept, kept.SCHEMA, "")
@@ -154,16 +159,17 @@ def _prepare(workspace: Workspace, session: Session, entry: Entry) -> None:
         for view in entry.old.objects.of_kind(VIEW):
             if view.name in entry.new.tables:
                 session.execute(view.drop(live))
-        _set_default(session, live, entry.new.default)
+        _set_collation(session, live, _collation_of_triggers(entry.new))
     else:
         _make_schema(session, live, entry.new.default)
+        _set_collation(session, live, _collation_of_triggers(entry.new))
 
 
 def _forward(workspace: Workspace, session: Session, entry: Entry) -> None:
     """The tables are live: make what belongs around them, list what was kept, and tidy up."""
     live = workspace.database
     finish(workspace, session, entry)
-    _set_default(session, live, entry.new.default)
+    _set_collation(session, live, entry.new.default.collation)
     apply(workspace.server, session, live, entry.new.objects)
     workspace.end(session, entry.identity, kept.document(entry), gone=entry.put_back)
     workspace.remove(session, entry.source)
@@ -176,13 +182,13 @@ def _back(workspace: Workspace, session: Session, entry: Entry) -> None:
         if default_of(session, live) and not tables(session, live) and not ObjectSet.of(session, live).objects:
             session.execute(f"DROP DATABASE {quoted(live)}")
     else:
-        _set_default(session, live, entry.old.default)
+        _set_collation(session, live, entry.old.default.collation)
         found, maker = ObjectSet.of(session, live), Maker(session, live)
         views = {view.name for view in found.of_kind(VIEW)} | set(tables(session, live))
         make_views(maker, [view for view in entry.old.objects.of_kind(VIEW) if view.name not in views])
         for table in sorted(entry.old.objects.triggered & set(tables(session, live))):
             there, wanted = found.triggers_of(table), entry.old.objects.triggers_of(table)
-            if set(there) < set(wanted):
+            if _uncollated(there) <= _uncollated(wanted):
                 apply_triggers(session, maker, table, there, wanted)
     if entry.put_back:
         clear(session, entry.source)
@@ -203,18 +209,26 @@ def _move_strays(workspace: Workspace, session: Session, entry: Entry) -> None:
 
 
 @contextmanager
-def _settled(workspace: Workspace, session: Session) -> Iterator[None]:
+def _settled(workspace: Workspace, session: Session, entry: Entry) -> Iterator[None]:
     """Whatever goes wrong before the tables are live, put everything back; if they are live, go on forward.
 
-    Where neither is possible now, the next :func:`settle` does it.
+    Where neither is possible now, the next :func:`settle` does it. Who lost the lock leaves that to whoever has it.
     """
     try:
         yield
+    except LostLockError:
+        raise
     except BaseException as error:
         with suppress(DeckinfraError):
-            if session.connection.open and settle(workspace, session) and isinstance(error, Exception):
+            if _is_ours(workspace, session, entry) and settle(workspace, session) and isinstance(error, Exception):
                 return
         raise
+
+
+def _is_ours(workspace: Workspace, session: Session, entry: Entry) -> bool:
+    """Whether the journal tells of this swap, as far as can be known."""
+    document = workspace.journal(session) if session.connection.open else None
+    return document is not None and document.get("id") == entry.identity
 
 
 @contextmanager
@@ -254,6 +268,19 @@ def _make_schema(session: Session, schema: str, default: Default) -> None:
     )
 
 
-def _set_default(session: Session, schema: str, default: Default) -> None:
-    if default_of(session, schema) != default:
-        session.execute(f"ALTER DATABASE {quoted(schema)} CHARACTER SET {default.charset} COLLATE {default.collation}")
+def _set_collation(session: Session, schema: str, collation: str) -> None:
+    """Change what a schema gives to tables that name no collation; its charset follows."""
+    now = default_of(session, schema)
+    if now is None or now.collation != collation:
+        session.execute(f"ALTER DATABASE {quoted(schema)} COLLATE {collation}")
+
+
+def _collation_of_triggers(state: State) -> str:
+    """Give the collation that the schema must have for most of the triggers to be made as they were."""
+    found = Counter(each.collation for each in state.objects.triggers)
+    return found.most_common(1)[0][0] if found else state.default.collation
+
+
+def _uncollated(triggers: Iterable[SchemaObject]) -> set[SchemaObject]:
+    """Give triggers without the collation of their schema, which may differ where they were put back in haste."""
+    return {replace(each, collation="") for each in triggers}

@@ -11,10 +11,11 @@ import pymysql
 
 from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
-from deckinfra.mysql import LiveDatabase, ObjectSet, Server
+from deckinfra.mysql import LiveDatabase, ObjectSet
+from deckinfra.mysql import Server as Account
 from deckinfra.mysql.names import quoted
 from deckinfra.ports import Kept
-from tests.support.servers import Server as TestServer
+from tests.support.servers import Server
 
 WEIRD = "we`ird täble %s"
 
@@ -37,7 +38,8 @@ INSERT INTO `we``ird täble %s` VALUES (1, 2)
 
 _OBJECTS = """
 SET SESSION sql_mode = 'ANSI_QUOTES';
-CREATE FUNCTION shout(word VARCHAR(50)) RETURNS VARCHAR(60) DETERMINISTIC RETURN CONCAT("word", ' of {marker}', '%s; "');
+CREATE FUNCTION shout(word VARCHAR(50)) RETURNS VARCHAR(60) DETERMINISTIC
+    RETURN CONCAT("word", ' of {marker}', '%s; "');
 SET SESSION sql_mode = '';
 CREATE PROCEDURE count_{marker}() BEGIN SELECT COUNT(*) FROM parent; SELECT 'ä €'; END;
 CREATE VIEW z_base AS SELECT id, name, '`' AS tick FROM parent;
@@ -53,7 +55,7 @@ CREATE EVENT paused ON SCHEDULE EVERY 1 HOUR STARTS '2030-01-01 03:00:00' DISABL
 """
 
 
-def connect(server: TestServer, schema: str | None = None) -> pymysql.Connection[Any]:
+def connect(server: Server, schema: str | None = None) -> pymysql.Connection[Any]:
     """Connect as root with the bare driver."""
     return pymysql.connect(
         host="127.0.0.1",
@@ -67,7 +69,7 @@ def connect(server: TestServer, schema: str | None = None) -> pymysql.Connection
     )
 
 
-def run(server: TestServer, schema: str | None, *statements: str) -> list[tuple[Any, ...]]:
+def run(server: Server, schema: str | None, *statements: str) -> list[tuple[Any, ...]]:
     """Run statements one after the other, and give the rows of the last one."""
     with closing(connect(server, schema)) as connection, connection.cursor() as cursor:
         for statement in statements:
@@ -75,20 +77,20 @@ def run(server: TestServer, schema: str | None, *statements: str) -> list[tuple[
         return list(cursor.fetchall())
 
 
-def url_of(server: TestServer, database: str) -> DatabaseURL:
+def url_of(server: Server, database: str) -> DatabaseURL:
     """Give root's URL of a database."""
     password = Secret(server.root_password)
     return DatabaseURL(server.dialect, "", "root", "127.0.0.1", server.port, database, "", password)
 
 
 def live_of(
-    server: TestServer, database: str, *, patience: float = 10, trace: Callable[[str], None] = lambda statement: None
+    server: Server, database: str, *, patience: float = 10, trace: Callable[[str], None] = lambda statement: None
 ) -> LiveDatabase:
-    return LiveDatabase(Server(url_of(server, database), patience=patience, trace=trace), database)
+    return LiveDatabase(Account(url_of(server, database), patience=patience, trace=trace), database)
 
 
 @contextmanager
-def name_of_a_database(server: TestServer) -> Iterator[str]:
+def name_of_a_database(server: Server) -> Iterator[str]:
     """Give a name that is hard on whoever forgets a quote; what is called so in the end, or begins so, is dropped."""
     name = f"d`e ck-ü%s {secrets.token_hex(4)}"
     try:
@@ -99,7 +101,7 @@ def name_of_a_database(server: TestServer) -> Iterator[str]:
                 run(server, None, f"DROP DATABASE {quoted(schema)}")
 
 
-def fill(server: TestServer, schema: str, marker: str, *, objects: bool = True) -> None:
+def fill(server: Server, schema: str, marker: str, *, objects: bool = True) -> None:
     """Make the tables of a state called ``marker`` in ``schema``, and the objects around them."""
     script = _TABLES + ";" + _ROWS + (";" + _OBJECTS if objects else "")
     statements = [part.replace("{marker}", marker) for part in _split(script)]
@@ -107,17 +109,17 @@ def fill(server: TestServer, schema: str, marker: str, *, objects: bool = True) 
     run(server, schema, *statements)
 
 
-def objects_of(server: TestServer, name: str, marker: str) -> ObjectSet:
+def objects_of(server: Server, name: str, marker: str) -> ObjectSet:
     """Give the objects of a state, from a schema that is made and dropped for it."""
     schema = f"{name} source"
     fill(server, schema, marker)
-    with Server(url_of(server, schema)).connect() as session:
+    with Account(url_of(server, schema)).connect() as session:
         found = ObjectSet.of(session, schema)
     run(server, None, f"DROP DATABASE {quoted(schema)}")
     return found
 
 
-def restore(server: TestServer, live: LiveDatabase, marker: str, objects: ObjectSet) -> Kept | None:
+def restore(server: Server, live: LiveDatabase, marker: str, objects: ObjectSet) -> Kept | None:
     """Swap a state in, as an engine does."""
     with live.lock("db.restore", timeout=10):
         live.recover()
@@ -126,7 +128,7 @@ def restore(server: TestServer, live: LiveDatabase, marker: str, objects: Object
             return live.swap(scratch, f"replaced by {marker}", objects)
 
 
-def picture(server: TestServer, schema: str) -> dict[str, Any]:
+def picture(server: Server, schema: str) -> dict[str, Any]:
     """Take down everything of a schema that people would miss."""
     with closing(connect(server, schema)) as connection, connection.cursor() as cursor:
 
@@ -160,7 +162,7 @@ def picture(server: TestServer, schema: str) -> dict[str, Any]:
         }
 
 
-def beside(server: TestServer, database: str) -> list[str]:
+def beside(server: Server, database: str) -> list[str]:
     """Give the schemas beside a database, but for the workspace; by kind."""
     names = [
         name.removeprefix(database) for (name,) in run(server, None, "SHOW DATABASES") if name.startswith(database)

@@ -1,4 +1,4 @@
-"""Killed before any statement of a swap or an undo: one state or the other is live entirely, when the next one looked."""
+"""Killed before any statement of a swap or an undo: one state or the other is live entirely, once somebody looked."""
 
 from __future__ import annotations
 

@@ -1,0 +1,77 @@
+"""Connections: what goes wrong with them is told, with no secret in it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from deckinfra.core.secret import Secret
+from deckinfra.core.urls import DatabaseURL
+from deckinfra.errors import DatabaseError, LockedError
+from deckinfra.mysql import Server as Account
+from tests.mysql.support import connect, fill, run, url_of
+from tests.support.servers import Server
+
+
+def _error(url: DatabaseURL, statement: str = "SELECT 1", schema: str | None = None) -> DatabaseError:
+    with pytest.raises(DatabaseError) as caught, Account(url).connect(schema) as session:
+        session.query(statement)
+    if url.password is not None:
+        assert url.password.reveal() not in f"{caught.value.message} {caught.value.hint} {caught.value!r}"
+    return caught.value
+
+
+def test_it_knows_vendor_and_version(server: Server) -> None:
+    found = Account(url_of(server, "first"))
+    assert found.vendor == server.dialect
+    assert found.version.startswith(".".join(map(str, found.version_number)))
+    assert found.version_number > (8,)
+    found.require_supported()
+
+
+def test_rows_and_changes_come_with_parameters_and_odd_names(server: Server, database: str) -> None:
+    fill(server, database, "old", objects=False)
+    with Account(url_of(server, database)).connect(database) as session:
+        assert session.query("SELECT `a``b` FROM `we``ird täble %s` WHERE `a``b` = %s", 1) == [(1,)]
+        assert session.query("SELECT '100 %'") == [("100 %",)]
+        assert session.execute("DELETE FROM `we``ird täble %s`") == 1
+        assert session.query("SELECT @@sql_mode, @@time_zone, @@character_set_client") == [
+            ("NO_AUTO_VALUE_ON_ZERO", "+00:00", "utf8mb4")
+        ]
+
+
+def test_a_wrong_password_is_told_as_such(server: Server) -> None:
+    url = url_of(server, "first")
+    wrong = _error(url.with_password(Secret("not this one")))
+    assert "refuses this user or password" in wrong.message
+    assert "refuses this user or password" in _error(replace(url, username="nobody")).message
+
+
+def test_an_unknown_host_a_closed_port_and_a_missing_database_differ(server: Server) -> None:
+    url = url_of(server, "first")
+    assert "host that is not known" in _error(replace(url, host="no-such-host.invalid")).message
+    assert "cannot be reached" in _error(replace(url, port=1)).message
+    assert "does not exist" in _error(url, schema="no such one").message
+
+
+def test_what_an_account_may_not_do_is_told_with_the_setting_that_helps(server: Server) -> None:
+    error = _error(server.url("first"), "CREATE DATABASE not_mine")
+    assert "does not let this user do that" in error.message
+    assert "DATABASE_ADMIN_USER" in error.hint
+
+
+def test_a_connection_that_the_server_ends_is_told_as_gone(server: Server) -> None:
+    with Account(url_of(server, "first")).connect() as session:
+        run(server, None, f"KILL {session.id}")
+        with pytest.raises(DatabaseError, match="went away"):
+            session.query("SELECT 1")
+
+
+def test_others_locks_are_waited_for_a_short_time(server: Server, database: str) -> None:
+    fill(server, database, "old", objects=False)
+    blocker = connect(server, database)
+    blocker.cursor().execute("LOCK TABLES plain READ")
+    with pytest.raises(LockedError, match="kept busy"), Account(url_of(server, database)).connect(database) as session:
+        session.execute("DROP TABLE plain")
+    blocker.close()
