@@ -141,7 +141,11 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     problems = [
-        {"code": fault["type"], "field": ".".join(map(str, fault["loc"])), "message": fault["msg"]}
+        {
+            "code": fault["type"],
+            "field": ".".join(map(str, fault["loc"])),
+            "message": fault["msg"].removeprefix("Value error, "),
+        }
         for fault in error.errors()
     ]
     return answer(HTTPStatus.UNPROCESSABLE_ENTITY, "The request is not valid.", problems=problems)
