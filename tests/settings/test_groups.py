@@ -50,7 +50,7 @@ def test_without_an_account_for_backups_it_is_the_applications() -> None:
 
 def test_an_account_for_backups_needs_its_password() -> None:
     found = DatabaseSettings(database_url="mysql://u@h/db", database_password=Secret(STRONG), database_admin_user="x")
-    assert ["DATABASE_ADMIN_PASSWORD"] == [problem.name for problem in found.problems(Stage.DEVELOPMENT)]
+    assert [problem.name for problem in found.problems(Stage.DEVELOPMENT)] == ["DATABASE_ADMIN_PASSWORD"]
 
 
 def test_a_password_in_the_url_is_taken_out_of_it() -> None:

@@ -99,7 +99,7 @@ def test_the_committed_env_files_are_right_and_hold_no_secret(root: Path, name: 
     given = environ(APP_SECRET_KEY=STRONG, DATABASE_PASSWORD=STRONG, DATABASE_ADMIN_PASSWORD=STRONG)
     groups = PluginManager.load(REPOSITORY, environ(), read_project(REPOSITORY).require_plugins).settings_groups()
     assert check_settings(root, name, groups, given) == []
-    settings = load_settings(root, name, GROUPS, given)
+    settings = load_settings(root, name, groups, given)
     entries = parse_env_file(name, (root / f".env.{name}").read_text()).entries
     assert all(settings.values[entry.name].text == entry.value for entry in entries)
 
