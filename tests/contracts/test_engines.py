@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from deckinfra.mysql.names import quoted
 from deckinfra.plugins import PluginManager
 from deckinfra.ports import Engine
 from deckinfra.testing import EngineContract
+from tests.builtin.engines.client.support import open_client_engine
 from tests.contracts.opening import open_engine_of
+from tests.mysql.support import name_of_a_database, run
+from tests.support.servers import Server
 
 
 class SqliteContract(EngineContract):
@@ -57,3 +61,71 @@ class TestCopyOfTheSqliteEngineInTheProjectsPlugins(SqliteContract):
         environ = {"DECKINFRA_DISABLE_PLUGINS": "engine-sqlite"}
         assert "sqlite" in PluginManager.load(tmp_path, environ).engines
         return partial(open_engine_of, tmp_path, "sqlite:///{}.db", environ)
+
+
+class ClientContract(EngineContract):
+    on: Server
+
+    def populate(self, engine: Engine) -> None:
+        name = engine.url.database
+        users = ", ".join(f"({n}, 'user ä {n}')" for n in range(2000))
+        decks = ", ".join(f"({n}, {n % 2000}, REPEAT(CHAR({n % 256}), 500))" for n in range(5000))
+        run(
+            self.on,
+            None,
+            f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4",
+            f"USE {quoted(name)}",
+            "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+            "CREATE TABLE users (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(50) NOT NULL)",
+            "CREATE TABLE `de ck's` (id INT PRIMARY KEY, owner INT REFERENCES users (id), cards BLOB)",
+            "CREATE TABLE log (n INT AUTO_INCREMENT PRIMARY KEY, what VARCHAR(50))",
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+            "INSERT INTO alembic_version VALUES ('abc123')",
+            f"INSERT INTO users VALUES {users}",
+            f"INSERT INTO `de ck's` VALUES {decks}",
+            "CREATE TRIGGER noted AFTER INSERT ON users FOR EACH ROW INSERT INTO log (what) VALUES (NEW.name)",
+            "CREATE VIEW named AS SELECT id, name FROM users",
+        )
+
+    def mutate(self, engine: Engine) -> None:
+        run(
+            self.on,
+            engine.url.database,
+            "BEGIN",
+            "UPDATE users SET name = CONCAT(name, '!') WHERE id % 7 = 0",
+            "DELETE FROM `de ck's` WHERE id % 11 = 0",
+            "INSERT INTO users VALUES (1000000, 'new')",
+            "COMMIT",
+        )
+
+    def rows(self, engine: Engine) -> Any:
+        names = ("users", "`de ck's`", "log", "named", "alembic_version")
+        return [run(self.on, engine.url.database, f"SELECT * FROM {name} ORDER BY 1") for name in names]
+
+    @pytest.fixture
+    def open_engine(self, server: Server, tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
+        self.on = server
+        with name_of_a_database(server) as name:
+            yield partial(open_client_engine, server, name, tmp_path, {})
+
+
+class TestClientEngine(ClientContract):
+    """The engine for MySQL and MariaDB, on each in turn."""
+
+
+class TestCopyOfTheClientEngineInTheProjectsPlugins(ClientContract):
+    @pytest.fixture(params=["mariadb"])
+    def server(self, request: pytest.FixtureRequest) -> Server:
+        found: Server = request.getfixturevalue(f"{request.param}_server")
+        return found
+
+    @pytest.fixture
+    def open_engine(self, server: Server, tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
+        from deckinfra.builtin.engines import client
+
+        self.on = server
+        shutil.copytree(Path(client.__path__[0]), tmp_path / "plugins" / "my_client")
+        environ = {"DECKINFRA_DISABLE_PLUGINS": "engine-client"}
+        assert "client" in PluginManager.load(tmp_path, environ).engines
+        with name_of_a_database(server) as name:
+            yield partial(open_client_engine, server, name, tmp_path, environ)

@@ -1,0 +1,1 @@
+"""Tests of the client engine, against real servers and their own tools."""
