@@ -1,0 +1,164 @@
+"""What the compose files describe, as Compose understands them. No container is started."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stack.support import ROOT, Images, Stack
+
+IMAGES = Images("mysql:9.7", "deck-builder", "latest")
+ADDED = ["", "dev", "prod", "test"]
+TASKS = ("secrets", "migrate", "first-run", "ops")
+
+
+def described(add: str, **values: str) -> dict[str, Any]:
+    """Give what Compose makes of the files; it must have nothing to complain about."""
+    stack = Stack(ROOT, IMAGES, add, values)
+    done = stack.compose("--env-file", os.devnull, "--profile", "*", "config", "--format", "json")
+    assert done.stderr == ""
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.fixture(params=ADDED, ids=lambda add: add or "alone")
+def any_files(request: pytest.FixtureRequest, _docker: None) -> dict[str, Any]:
+    """Each combination of the files in turn."""
+    return described(request.param)
+
+
+@pytest.fixture
+def production(_docker: None) -> dict[str, Any]:
+    """What runs in production."""
+    return described("prod")
+
+
+def published(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Give the addresses of this machine on which each service is published."""
+    ports = {name: service.get("ports") or [] for name, service in document["services"].items()}
+    return {
+        name: [f"{each['host_ip']}:{each['published']}" for each in found] for name, found in ports.items() if found
+    }
+
+
+def test_each_combination_describes_the_same_services(any_files: dict[str, Any]) -> None:
+    assert set(any_files["services"]) == {"secrets", "database", "migrate", "first-run", "backend", "ops"}
+    assert any_files["services"]["ops"]["profiles"] == ["ops"]
+
+
+def test_no_value_of_a_secret_is_in_them(any_files: dict[str, Any]) -> None:
+    for name, service in any_files["services"].items():
+        secret = {
+            key: value
+            for key, value in (service.get("environment") or {}).items()
+            if "PASSWORD" in key or "SECRET" in key
+        }
+        assert all(key.endswith("_FILE") and value.startswith("/run/secrets/") for key, value in secret.items()), name
+
+
+def test_nothing_is_published_beyond_this_machine(any_files: dict[str, Any]) -> None:
+    assert all(address.startswith("127.0.0.1:") for found in published(any_files).values() for address in found)
+
+
+def test_the_backend_waits_for_the_migrations_and_they_for_the_database(any_files: dict[str, Any]) -> None:
+    services = any_files["services"]
+    conditions = {
+        name: {other: how["condition"] for other, how in (service.get("depends_on") or {}).items()}
+        for name, service in services.items()
+    }
+    ended, healthy = "service_completed_successfully", "service_healthy"
+    ready = {"secrets": ended, "database": healthy}
+    assert conditions["database"] == {"secrets": ended}
+    assert conditions["migrate"] == conditions["ops"] == ready
+    assert conditions["backend"] == conditions["first-run"] == ready | {"migrate": ended}
+
+
+def test_services_that_end_say_so_and_what_the_tasks_do_is_theirs(any_files: dict[str, Any]) -> None:
+    labels = {name: service.get("labels") or {} for name, service in any_files["services"].items()}
+    assert {name for name in labels if labels[name].get("deckinfra.one-shot") == "true"} == {
+        "secrets",
+        "migrate",
+        "first-run",
+    }
+    assert {name for name in labels if labels[name].get("deckinfra.by-tasks") == "true"} == {"first-run"}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_tasks_run_on_a_read_only_root_with_what_changes_the_user_alone(any_files: dict[str, Any], name: str) -> None:
+    service = any_files["services"][name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    more = {"CHOWN", "DAC_OVERRIDE", "FOWNER"} if name == "secrets" else set()
+    assert set(service["cap_add"]) == {"SETUID", "SETGID", "SETPCAP"} | more
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_backups_are_the_projects_own_folder(_docker: None) -> None:
+    for add in ("", "dev", "prod"):
+        options = described(add)["volumes"]["backups"]["driver_opts"]
+        assert (options["o"], Path(options["device"])) == ("bind", ROOT / "backups")
+
+
+def test_a_stack_for_tests_keeps_to_itself(_docker: None) -> None:
+    document = described("test")
+    assert all("driver_opts" not in volume for volume in document["volumes"].values())
+    binds = [
+        volume["source"]
+        for service in document["services"].values()
+        for volume in service.get("volumes") or []
+        if volume["type"] == "bind"
+    ]
+    assert binds == [str(ROOT / "database" / "healthcheck.sh")]
+
+
+def test_stacks_of_two_kinds_have_two_names_and_other_ports(_docker: None) -> None:
+    ports = {"APP_PORT": "", "DATABASE_PORT": ""}
+    assert published(described("", **ports)) == {"backend": ["127.0.0.1:8000"]}
+    assert published(described("dev", **ports)) == {"backend": ["127.0.0.1:8000"], "database": ["127.0.0.1:3306"]}
+    assert published(described("test", **ports)) == {"backend": ["127.0.0.1:8001"], "database": ["127.0.0.1:3307"]}
+    for add, name in (("", "deck-builder"), ("test", "deck-builder-test")):
+        assert (
+            f"name: ${{COMPOSE_PROJECT_NAME:-{name}}}" in (ROOT / f"docker-compose{add and '.' + add}.yml").read_text()
+        )
+
+
+def test_the_database_image_is_a_variable(_docker: None) -> None:
+    services = described("", DATABASE_IMAGE="mariadb:11.8")["services"]
+    assert services["database"]["image"] == "mariadb:11.8"
+    assert services["secrets"]["build"]["args"]["DATABASE_IMAGE"] == "mariadb:11.8"
+
+
+def test_development_mounts_the_source_read_only_and_starts_again_when_it_changes(_docker: None) -> None:
+    backend = described("dev")["services"]["backend"]
+    mounted = {volume["target"]: volume for volume in backend["volumes"]}
+    assert mounted["/app/backend/src"]["source"] == str(ROOT / "backend" / "src")
+    assert mounted["/app/backend/src"]["read_only"]
+    assert backend["command"] == ["python", "-m", "src", "--reload"]
+
+
+def test_production_publishes_no_database(production: dict[str, Any]) -> None:
+    assert set(published(production)) == {"backend"}
+
+
+def test_production_is_locked_down_and_limited(production: dict[str, Any]) -> None:
+    for name, service in production["services"].items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
+        assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
+    assert "cap_add" not in production["services"]["backend"]
+    restarted = {name for name, service in production["services"].items() if service.get("restart") == "unless-stopped"}
+    assert restarted == {"database", "backend"}
+
+
+def test_production_is_an_environment_and_a_stage_of_its_own(production: dict[str, Any]) -> None:
+    for name in TASKS:
+        environment = production["services"][name]["environment"]
+        assert (environment["DECKINFRA_ENVIRONMENT"], environment["DECKINFRA_STAGE"]) == ("production", "production")
+    assert int(production["services"]["backend"]["environment"]["APP_WORKERS"]) > 1

@@ -1,0 +1,140 @@
+"""The whole stack from a fresh checkout, with nothing but ``docker compose``."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.stack.support import Images, Stack, docker, modes, owner, running
+
+pytestmark = pytest.mark.timeout(400)
+
+SECRETS = {"APP_SECRET_KEY", "DATABASE_ADMIN_PASSWORD", "DATABASE_PASSWORD"}
+
+
+def secrets_of(folder: Path) -> dict[str, str]:
+    """Give the secrets of the one environment that there is."""
+    (environment,) = (folder / ".secrets").iterdir()
+    return {path.name: path.read_text() for path in environment.iterdir()}
+
+
+def snapshots(folder: Path) -> list[str]:
+    """Give the manifests of the repository in the project's folder."""
+    return sorted(path.name for path in folder.glob("backups/*/snapshots/**/*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "add"), [("mysql", ""), ("mariadb", ""), ("mariadb", "prod")], ids=["mysql", "mariadb", "production"]
+)
+def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, Images], clone: Path) -> None:
+    environment = "production" if add else "docker"
+    with running(Stack(clone, images[dialect], add)) as stack:
+        stack.compose("up", "--detach", limit=240)
+        assert stack.wait("first-run") == 0, stack.log()
+        stack.await_health("backend")
+
+        # Healthy, migrated, and seeded unless it is production
+        code, health = stack.get("/health")
+        assert (code, health["status"]) == (200, "ok")
+        code, cards = stack.get("/api/cards")
+        assert (code, bool(cards["items"])) == (200, not add)
+
+        # The secrets and the first backup, proven, are the owner's of the checkout, and nobody else may look
+        assert modes(clone / ".secrets") == {
+            ".": (0o700, owner()),
+            environment: (0o700, owner()),
+            **{f"{environment}/{name}": (0o600, owner()) for name in SECRETS},
+        }
+        assert {uid for _, uid in modes(clone / "backups" / environment).values()} == {owner()}
+        first = snapshots(clone)
+        assert len(first) == 1
+        assert "is proven to restore" in stack.log("first-run")
+
+        # A second time nothing changes
+        before, secrets = stack.container("backend"), secrets_of(clone)
+        stack.compose("up", "--detach")
+        assert stack.wait("first-run") == 0, stack.log("first-run")
+        assert (stack.container("backend"), secrets_of(clone)) == (before, secrets)
+        assert snapshots(clone) == first
+
+        # A task in a container, into the repository that the machine sees
+        stack.task("invoke", "db.backup")
+        assert len(snapshots(clone)) == 2
+
+        for text in (stack.log(), docker("inspect", stack.container("database"), stack.container("backend")).stdout):
+            assert not any(value.strip() in text for value in secrets.values())
+        if add:
+            _is_locked_down(stack)
+    assert len(snapshots(clone)) == 2, "down --volumes has deleted backups"
+    assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout == ""
+
+
+def _is_locked_down(stack: Stack) -> None:
+    assert stack.compose("port", "database", "3306", good=False).stdout.strip() in {"", ":0", "0.0.0.0:0"}
+    for service, capabilities in (("backend", "0" * 16), ("database", "0" * 16)):
+        status = docker("exec", stack.container(service), "cat", "/proc/1/status").stdout
+        assert set(re.findall(r"Cap(?:Prm|Eff):\s+(\w+)", status)) == {capabilities}, service
+        assert docker("exec", stack.container(service), "touch", "/it", good=False).returncode != 0
+        assert stack.inspect(service)["HostConfig"]["Memory"] > 0
+        assert stack.inspect(service)["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m"
+
+
+@pytest.fixture
+def prepared(images: dict[str, Images], clone: Path) -> Stack:
+    """A stack for tests: nothing of it but the names is on the machine's disk."""
+    return Stack(clone, images["mysql"], "test")
+
+
+def test_two_migrations_at_once_and_the_health_check(prepared: Stack, clone: Path) -> None:
+    with running(prepared) as stack:
+        stack.compose("up", "--detach", "database")
+        stack.await_health("database")
+
+        commands = [stack.command("run", "--rm", "--no-TTY", "--no-deps", "migrate") for _ in range(2)]
+        started = [
+            subprocess.Popen(
+                command, cwd=clone, env=stack.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            for command in commands
+        ]
+        texts = [process.communicate(timeout=120)[0] for process in started]
+        assert [process.returncode for process in started] == [0, 0], texts
+        assert sum("0002" in text and "applied" in text for text in texts) == 1, texts
+
+        # The check's password is in no process's arguments or environment, and a wrong one is not healthy
+        database = stack.container("database")
+        script = "deck-healthcheck() { bash /usr/local/bin/deck-healthcheck; }; deck-healthcheck"
+        assert docker("exec", database, "bash", "-c", script).returncode == 0
+        wrong = ("exec", "--env", "MYSQL_PASSWORD_FILE=/run/secrets/database/DATABASE_ADMIN_PASSWORD", database)
+        refused = docker(*wrong, "bash", "/usr/local/bin/deck-healthcheck", good=False)
+        assert refused.returncode != 0
+        assert "Access denied for user 'deck'" in refused.stderr
+        odd = r"it's \ a # \"test\" = 1"
+        docker("exec", database, "bash", "-c", f"printf '%s\n' \"{odd}\" >/tmp/odd")
+        stack.task("python", "-c", CHANGE_PASSWORD.replace("ODD", repr('it\'s \\ a # "test" = 1')))
+        good = ("exec", "--env", "MYSQL_PASSWORD_FILE=/tmp/odd", database, "bash", "/usr/local/bin/deck-healthcheck")
+        assert docker(*good).returncode == 0
+    assert not (clone / ".secrets").exists()
+    assert [path.name for path in (clone / "backups").iterdir()] == ["README.md"]
+
+
+CHANGE_PASSWORD = """
+import pathlib, pymysql
+password = pathlib.Path("/app/.secrets/test/DATABASE_ADMIN_PASSWORD").read_text().strip()
+with pymysql.connect(host="database", user="root", password=password) as connection:
+    connection.cursor().execute("ALTER USER deck IDENTIFIED BY %s", (ODD,))
+"""
+
+
+def test_a_secret_that_is_empty_is_named_and_nothing_starts(images: dict[str, Images], clone: Path) -> None:
+    folder = clone / ".secrets" / "docker"
+    folder.mkdir(parents=True)
+    (folder / "APP_SECRET_KEY").touch()
+    with running(Stack(clone, images["mysql"])) as stack:
+        done = stack.compose("up", "--detach", "database", good=False)
+        assert done.returncode != 0
+        assert "APP_SECRET_KEY" in stack.log("secrets")
+        assert stack.inspect("database")["State"]["Status"] == "created"
