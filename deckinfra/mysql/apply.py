@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from .definitions import EVENT, ROUTINES, TRIGGER, VIEW, SchemaObject
+from .making import Maker, make_views
 from .names import qualified, quoted
-from .objects import EVENT, ROUTINES, TRIGGER, VIEW, Maker, ObjectSet, SchemaObject, make_views
+from .objects import ObjectSet
 from .server import Server, Session
 
 Triggers = tuple[SchemaObject, ...]

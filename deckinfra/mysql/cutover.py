@@ -19,10 +19,13 @@ from typing import Final
 
 from deckinfra.errors import DatabaseError, DeckinfraError
 
+from .capture import triggers_in
+from .definitions import SchemaObject
 from .faults import NO_SUCH_TABLE, TABLE_EXISTS, TRIGGER_IN_WRONG_SCHEMA, code_of
 from .journal import Entry
+from .making import Maker
 from .names import aside_of, qualified, quoted
-from .objects import Maker, ObjectSet, SchemaObject, triggers_in
+from .objects import ObjectSet
 from .server import SQL_MODE, TIME_ZONE, Session, Vendor
 from .tables import foreign_keys, tables
 from .workspace import BEGUN, DONE, Workspace

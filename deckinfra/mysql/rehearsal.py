@@ -5,9 +5,11 @@ from __future__ import annotations
 from deckinfra.errors import DatabaseError, RefusedError
 
 from .apply import clear
+from .definitions import account
 from .faults import NEEDS_PRIVILEGE, code_of
+from .making import NO_SUCH_DEFINER
 from .names import qualified
-from .objects import NO_SUCH_DEFINER, ObjectSet, account
+from .objects import ObjectSet
 from .server import Session
 
 _PROBE = "deckinfra~probe"

@@ -33,10 +33,12 @@ from deckinfra.ports import Kept
 from . import kept
 from .apply import apply, apply_triggers, clear
 from .cutover import ChangedMeanwhileError, cut_over, finish
+from .definitions import VIEW, SchemaObject
 from .journal import Entry, State
 from .lock import LostLockError, NamedLock
+from .making import Maker, make_views
 from .names import kept_of, next_id, qualified, quoted
-from .objects import VIEW, Maker, ObjectSet, SchemaObject, make_views
+from .objects import ObjectSet
 from .processes import blockers
 from .rehearsal import rehearse
 from .server import Session

@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 
 from deckinfra.mysql import LiveDatabase, ObjectSet
-from tests.mysql.support import beside, live_of, objects_of, picture, restore
+from tests.mysql.support import beside, live_of, name_of_a_database, objects_of, picture, restore, run
 from tests.support.servers import Server
 
 _HARMLESS = ("SELECT", "SHOW", "SET", "USE", "CREATE TABLE IF NOT EXISTS", "CREATE DATABASE IF NOT EXISTS")
 """What leaves nothing behind that was not there before, or what the next statement's turn shows as well."""
+
+
+STEP = 3
+"""Every third statement will do each time: between them, the two servers and the two ways look at all."""
 
 
 class Count:
@@ -41,9 +45,9 @@ def _undo(live: LiveDatabase, server: Server, marker: str, objects: ObjectSet) -
         live.undo()
 
 
-@pytest.mark.parametrize("work", [_swap, _undo])
+@pytest.mark.parametrize(("work", "first"), [(_swap, 0), (_undo, 1)])
 def test_killed_before_any_statement_one_state_or_the_other_is_live(
-    server: Server, database: str, work: Callable[..., None]
+    server: Server, database: str, work: Callable[..., None], first: int
 ) -> None:
     objects = {marker: objects_of(server, database, marker) for marker in ("old", "new")}
     live = live_of(server, database)
@@ -51,13 +55,12 @@ def test_killed_before_any_statement_one_state_or_the_other_is_live(
     for marker, around in objects.items():
         restore(server, live, marker, around)
         states[marker] = picture(server, database)
-    now, seen, fatal = "new", set(), 0
+    now, fatal = "new", first + (server.dialect == "mariadb")
+    seen: set[bool] = set()
     while True:
         other = "old" if now == "new" else "new"
-        code = _in_a_process(
-            lambda trace, wanted=other: work(live_of(server, database, trace=trace), server, wanted, objects[wanted]),
-            fatal,
-        )
+        killed = live_of(server, database, trace=Count(fatal))
+        code = _in_a_process(work, killed, server, other, objects[other])
         with live.lock("db.restore", timeout=10):
             said = live.recover()
             assert list(live.recover()) == []
@@ -72,13 +75,51 @@ def test_killed_before_any_statement_one_state_or_the_other_is_live(
         if code == 0:
             break
         seen.add(found == states["old"])
-        fatal += 1
+        fatal += STEP
     assert fatal > 15
     assert seen == {True, False}
 
 
-def _in_a_process(work: Callable[[Count], Any], fatal: int) -> int | None:
-    process = multiprocessing.get_context("fork").Process(target=work, args=(Count(fatal),))
+def test_a_server_that_stops_within_the_block_of_a_swap_is_followed_up(mariadb_server: Server) -> None:
+    with name_of_a_database(mariadb_server) as database:
+        objects = {marker: objects_of(mariadb_server, database, marker) for marker in ("old", "new")}
+        live = live_of(mariadb_server, database)
+        states = {}
+        for marker, around in objects.items():
+            restore(mariadb_server, live, marker, around)
+            states[marker] = picture(mariadb_server, database)
+        markers, done = ["old", "new"] * 20, -1
+        for marker in markers:
+            done += 2
+            stop = Stop(mariadb_server, database, done)
+            _in_a_process(_swap, live_of(mariadb_server, database, trace=stop), mariadb_server, marker, objects[marker])
+            with live.lock("db.restore", timeout=10):
+                live.recover()
+            assert picture(mariadb_server, database) == states[marker], done
+            if done >= stop.length.value:
+                break
+        assert 10 < done < 2 * len(markers)
+
+
+class Stop:
+    """Runs the first ``many`` statements of the block that swaps, and then the process is no more."""
+
+    def __init__(self, server: Server, database: str, many: int) -> None:
+        self._server, self._database, self._many = server, database, many
+        self.length = multiprocessing.Value("i", 0)
+
+    def __call__(self, statement: str) -> None:
+        begin, end = "BEGIN NOT ATOMIC ", " END"
+        if statement.startswith(begin):
+            parts = statement.removeprefix(begin).removesuffix(end).split("; EXECUTE IMMEDIATE ")
+            self.length.value = len(parts)
+            first = "; EXECUTE IMMEDIATE ".join(parts[: self._many]).removesuffix(";")
+            run(self._server, self._database, f"{begin}{first};{end}")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _in_a_process(work: Callable[..., None], *arguments: Any) -> int | None:
+    process = multiprocessing.get_context("fork").Process(target=work, args=arguments)
     process.start()
     process.join(60)
     assert process.exitcode in {0, -signal.SIGKILL}
