@@ -107,13 +107,18 @@ def test_backups_are_the_projects_own_folder(_docker: None) -> None:
 def test_a_stack_for_tests_keeps_to_itself(_docker: None) -> None:
     document = described("test")
     assert all("driver_opts" not in volume for volume in document["volumes"].values())
-    binds = [
-        volume["source"]
-        for service in document["services"].values()
-        for volume in service.get("volumes") or []
-        if volume["type"] == "bind"
-    ]
-    assert binds == [str(ROOT / "database" / "healthcheck.sh")]
+    volumes = [volume for service in document["services"].values() for volume in service.get("volumes") or []]
+    binds = {volume["source"]: volume.get("read_only") for volume in volumes if volume["type"] == "bind"}
+    assert binds == {str(ROOT / "database/healthcheck.sh"): True, str(ROOT / "scripts/container/env-file"): True}
+
+
+def test_an_environment_of_any_name_is_known_in_its_containers(any_files: dict[str, Any]) -> None:
+    for name in TASKS:
+        service = any_files["services"][name]
+        targets = [volume["target"] for volume in service["volumes"]]
+        environment = service["environment"]["DECKINFRA_ENVIRONMENT"]
+        # Production's env file, .env, is in the image.
+        assert f"/app/.env.{environment}" in targets or environment == "production"
 
 
 def test_stacks_of_two_kinds_have_two_names_and_other_ports(_docker: None) -> None:
