@@ -28,6 +28,7 @@ from src.utils.metrics import Metrics
 from src.utils.middleware import BodyLimitMiddleware, LastResortMiddleware, ObserveMiddleware, is_sane_request_id
 from src.utils.revisions import Revisions
 from src.utils.security import HASHES_AT_ONCE, Passwords, Tokens
+from src.utils.turns import Turns
 
 LARGEST_BODY: Final = 64 * 1024
 """Bytes of a request's body: the largest that makes sense is a deck with a long name."""
@@ -38,9 +39,11 @@ def create_app(settings: Settings, migrations: Path = ROOT / "migrations") -> Fa
 
     ``migrations`` is the folder that says which schema it needs; :class:`ValueError` where it cannot be read.
     """
+    database = Database(settings, DUPLICATES)
     context = Context(
         settings=settings,
-        database=Database(settings, DUPLICATES),
+        database=database,
+        turns=Turns(database.most_connections, settings.app_pool_timeout),
         revisions=Revisions.scan(migrations),
         prober=Prober(settings.database),
         metrics=Metrics(),
@@ -52,11 +55,10 @@ def create_app(settings: Settings, migrations: Path = ROOT / "migrations") -> Fa
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # As many threads as there may be connections: requests queue for a thread, where waiting costs
-        # nothing, and whoever has one finds a connection.
-        current_default_thread_limiter().total_tokens = context.database.most_connections
+        # As many threads as there are turns: whoever has one finds a thread, and a connection.
+        current_default_thread_limiter().total_tokens = database.most_connections
         yield
-        context.database.close()
+        database.close()
 
     app = FastAPI(
         title="Deck builder",
@@ -79,7 +81,7 @@ def create_app(settings: Settings, migrations: Path = ROOT / "migrations") -> Fa
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=["X-Request-ID", "Retry-After"],
     )
-    app.add_middleware(ObserveMiddleware, metrics=context.metrics, database=context.database)
+    app.add_middleware(ObserveMiddleware, metrics=context.metrics, database=database)
     app.add_middleware(CorrelationIdMiddleware, validator=is_sane_request_id)
     for module in (health, metrics, cards, users, decks):
         app.include_router(module.router)

@@ -10,9 +10,9 @@ from src.schemas.card import CardOut, CardPage, CardType, Rarity
 from src.schemas.problem import problems
 from src.schemas.text import LARGEST_ID, Searched
 from src.services import cards
-from src.utils.context import InContext
+from src.utils.context import IN_TURN, InContext
 
-router = APIRouter(prefix="/api/cards", tags=["cards"], responses=problems(422, 503))
+router = APIRouter(prefix="/api/cards", tags=["cards"], responses=problems(422, 503), dependencies=[IN_TURN])
 
 _Elixir = Annotated[int | None, Query(ge=0, le=10)]
 

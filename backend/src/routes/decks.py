@@ -11,10 +11,10 @@ from src.schemas.deck import DeckIn, DeckOut, DeckRename
 from src.schemas.problem import problems
 from src.schemas.text import LARGEST_ID
 from src.services import decks
-from src.utils.context import InContext, SignedIn
+from src.utils.context import IN_TURN, InContext, SignedIn
 from src.utils.security import utc_now
 
-router = APIRouter(prefix="/api/decks", tags=["decks"], responses=problems(401, 503))
+router = APIRouter(prefix="/api/decks", tags=["decks"], responses=problems(401, 503), dependencies=[IN_TURN])
 
 _DeckId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 _WRITING = problems(400, 409, 413, 422)

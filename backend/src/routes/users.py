@@ -10,12 +10,11 @@ from http import HTTPStatus
 
 from anyio import to_thread
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
 
 from src.schemas.problem import problems
 from src.schemas.user import Login, Registration, Token, UserOut
 from src.services import users
-from src.utils.context import Context, InContext, SignedIn
+from src.utils.context import IN_TURN, Context, InContext, SignedIn
 from src.utils.errors import Unauthorized
 from src.utils.security import utc_now
 
@@ -34,7 +33,7 @@ async def register(context: InContext, registration: Registration) -> UserOut:
             )
         )
 
-    return await run_in_threadpool(add)
+    return await context.turns.run(add)
 
 
 @router.post("/login", responses=problems(400, 401, 413, 422))
@@ -46,7 +45,7 @@ async def login(context: InContext, login: Login) -> Token:
             user = users.find_user(session, login.username)
             return None if user is None else (user.id, user.password_hash)
 
-    found = await run_in_threadpool(find)
+    found = await context.turns.run(find)
     stored = None if found is None else found[1]
     good = await to_thread.run_sync(context.passwords.verify, stored, login.password, limiter=context.hashing)
     if found is None or not good:
@@ -58,7 +57,7 @@ async def login(context: InContext, login: Login) -> Token:
     return Token(access_token=context.tokens.issue(user_id, utc_now()), expires_in=lifetime)
 
 
-@router.get("/users/me", responses=problems(401))
+@router.get("/users/me", responses=problems(401), dependencies=[IN_TURN])
 def get_me(context: InContext, user_id: SignedIn) -> UserOut:
     """Tell who is signed in."""
     with context.database.transaction(write=False) as session:
@@ -68,6 +67,6 @@ def get_me(context: InContext, user_id: SignedIn) -> UserOut:
 async def _hash_anew(context: Context, user_id: int, old: str, password: str) -> None:
     """Store a hash with today's parameters: only a login has the password to make one."""
     new = await to_thread.run_sync(context.passwords.hash, password, limiter=context.hashing)
-    await run_in_threadpool(
+    await context.turns.run(
         lambda: context.database.run(lambda session: users.replace_hash(session, user_id, old, new))
     )

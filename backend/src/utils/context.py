@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from src.utils.errors import Unauthorized
 from src.utils.metrics import Metrics
 from src.utils.revisions import Revisions
 from src.utils.security import Passwords, Tokens
+from src.utils.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Context:
 
     settings: Settings
     database: Database
+    turns: Turns
     revisions: Revisions
     prober: Prober
     metrics: Metrics
@@ -40,6 +43,15 @@ async def _context(request: Request) -> Context:
 
 
 InContext = Annotated[Context, Depends(_context)]
+
+
+async def _turn(context: InContext) -> AsyncIterator[None]:
+    async with context.turns.one():
+        yield
+
+
+IN_TURN = Depends(_turn, scope="function")
+"""For routes that work on the database: they run when it is their turn, and give it back before they answer."""
 
 _bearer = HTTPBearer(auto_error=False, description="The access token that a login gives.")
 
