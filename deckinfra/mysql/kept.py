@@ -71,7 +71,7 @@ def discard(workspace: Workspace, session: Session, identity: str) -> None:
 def orphans(workspace: Workspace, session: Session) -> list[str]:
     """Give the schemas that were to hold a kept state, but that no document speaks of."""
     listed = {each.schema for each in states(workspace, session)}
-    return [schema for schema in workspace.recorded(session, SCHEMA) if schema not in listed]
+    return [schema for schema, _, _ in workspace.recorded(session, SCHEMA) if schema not in listed]
 
 
 def _state(session: Session, found: Mapping[str, Any], what: str) -> KeptState:

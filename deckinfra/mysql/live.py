@@ -84,7 +84,7 @@ class LiveDatabase:
         guard_name = f"deckinfra.scratch.{identity}.{digest_of(name, 16)}"
         with guarded(self.server, guard_name) as guard:
             with self._workspace.made() as session:
-                self._workspace.record(session, name, _SCRATCH, guard_name)
+                self._workspace.record(session, name, _SCRATCH, guard=guard_name, purpose=purpose)
                 session.execute(f"CREATE DATABASE {quoted(name)}{self._default(session, charset, collation)}")
             try:
                 yield Scratch(name, guard)
@@ -130,10 +130,10 @@ class LiveDatabase:
             live = settle(self._workspace, session)
             if live is not None:
                 done.append(f"{_TOLD[live]} ({self.server.url})")
-            for name, guard in self._workspace.recorded(session, _SCRATCH).items():
+            for name, guard, purpose in self._workspace.recorded(session, _SCRATCH):
                 if is_free(session, guard):
                     self._workspace.remove(session, name)
-                    done.append(f"removed schema {name}, which a restore or drill that died left behind")
+                    done.append(f"removed schema {name}, which a {purpose} that died left behind")
             for name in kept.orphans(self._workspace, session):
                 self._workspace.remove(session, name)
                 done.append(f"removed schema {name}, which a restore that died left behind")

@@ -129,7 +129,7 @@ def _try(
     with _settled(workspace, session, entry):
         workspace.mark(session)
         if entry.kept:
-            workspace.record(session, entry.kept, kept.SCHEMA, "")
+            workspace.record(session, entry.kept, kept.SCHEMA)
         workspace.write_journal(session, entry.document())
         _prepare(workspace, session, entry)
         for lock in locks:

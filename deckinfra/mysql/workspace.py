@@ -4,7 +4,7 @@
 
     deck__deckinfra
         holder      who has the lock: one row while somebody has it
-        schemas     the scratch and kept schemas that are ours, and the lock that whoever makes one holds meanwhile
+        schemas     the scratch and kept schemas that are ours, what for, and the lock that who makes one holds
         journal     a swap that is under way: one row
         kept        a document for each state that a restore replaced
         swap_begun  a table without rows; the RENAME TABLE of a swap renames it to swap_done with the others
@@ -28,7 +28,8 @@ DONE: Final = "swap_done"
 
 _TABLES: Final = {
     "holder": "one TINYINT PRIMARY KEY, connection BIGINT UNSIGNED NOT NULL, owner TEXT NOT NULL",
-    "schemas": "name VARCHAR(64) PRIMARY KEY, kind VARCHAR(16) NOT NULL, guard VARCHAR(64) NOT NULL",
+    "schemas": "name VARCHAR(64) PRIMARY KEY, kind VARCHAR(16) NOT NULL, guard VARCHAR(64) NOT NULL, "
+    "purpose TEXT NOT NULL",
     "journal": "one TINYINT PRIMARY KEY, document LONGTEXT NOT NULL",
     "kept": "id VARCHAR(32) PRIMARY KEY, document LONGTEXT NOT NULL",
 }
@@ -69,13 +70,14 @@ class Workspace:
 
     # Schemas of ours -----------------------------------------------------------------------------
 
-    def record(self, session: Session, schema: str, kind: str, guard: str) -> None:
+    def record(self, session: Session, schema: str, kind: str, *, guard: str = "", purpose: str = "") -> None:
         """Write down that ``schema`` is ours: before it is made, so that none is ever left unrecorded."""
-        self.execute(session, "REPLACE INTO {schemas} VALUES (%s, %s, %s)", schema, kind, guard)
+        self.execute(session, "REPLACE INTO {schemas} VALUES (%s, %s, %s, %s)", schema, kind, guard, purpose)
 
-    def recorded(self, session: Session, kind: str) -> dict[str, str]:
-        """Give the schemas of a kind that are ours, and for each the lock of whoever made it."""
-        return dict(self.rows(session, "SELECT name, guard FROM {schemas} WHERE kind = %s ORDER BY name", kind))
+    def recorded(self, session: Session, kind: str) -> list[tuple[str, str, str]]:
+        """Give the schemas of a kind that are ours: name, lock of whoever made it, and what for."""
+        rows = self.rows(session, "SELECT name, guard, purpose FROM {schemas} WHERE kind = %s ORDER BY name", kind)
+        return [(name, guard, purpose) for name, guard, purpose in rows]
 
     def remove(self, session: Session, schema: str) -> None:
         """Drop a schema of ours with all that is in it."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pymysql
 import pytest
 
+from deckinfra.core.secret import Secret
 from deckinfra.errors import DatabaseError, LockedError, RefusedError
-from deckinfra.mysql import ObjectSet
+from deckinfra.mysql import LiveDatabase, ObjectSet
+from deckinfra.mysql import Server as Account
 from deckinfra.mysql.names import quoted
 from deckinfra.ports import RunningQuery
-from tests.mysql.support import beside, connect, fill, live_of, objects_of, picture, restore, run
+from tests.mysql.support import beside, connect, fill, live_of, objects_of, picture, restore, run, url_of
 from tests.support.servers import Server
 
 
@@ -194,3 +197,64 @@ def test_activity_tells_what_the_server_is_at(server: Server, database: str) -> 
     assert running[0].seconds >= 2
     assert 0 < found.connections <= found.connection_limit
     assert found.slow_queries >= 0
+
+
+def _once_before(beginning: str, action: Callable[[], object]) -> Callable[[str], None]:
+    """Give a trace that lets ``action`` happen before the first statement that begins so."""
+    waiting = [action]
+
+    def trace(statement: str) -> None:
+        if waiting and statement.startswith(beginning):
+            waiting.pop()()
+
+    return trace
+
+
+def test_a_table_that_is_made_in_the_last_moment_belongs_to_the_old_state(server: Server, database: str) -> None:
+    fill(server, database, "old", objects=False)
+    trace = _once_before(
+        "RENAME", lambda: run(server, database, "CREATE TABLE late (i INT)", "INSERT INTO late VALUES (1)")
+    )
+    live = live_of(server, database, trace=trace)
+    restore(server, live, "new", ObjectSet())
+    assert "late" not in live.state().tables
+    with live.lock("db.undo-restore", timeout=5):
+        live.undo()
+    assert run(server, database, "SELECT * FROM late") == [(1,)]
+
+
+@pytest.mark.parametrize("triggered", [False, True])
+def test_a_trigger_that_is_made_in_the_last_moment_is_kept(server: Server, database: str, triggered: bool) -> None:
+    fill(server, database, "old", objects=triggered)
+    beginning = "RENAME" if not triggered else "LOCK TABLES" if server.dialect == "mysql" else "BEGIN NOT ATOMIC"
+    late = "CREATE TRIGGER late BEFORE DELETE ON plain FOR EACH ROW SET @x = 1"
+    live = live_of(server, database, trace=_once_before(beginning, lambda: run(server, database, late)))
+    restore(server, live, "new", ObjectSet())
+    assert picture(server, database)["triggers"] == []
+    with live.lock("db.undo-restore", timeout=5):
+        live.undo()
+    assert "late" in {row[0] for row in picture(server, database)["triggers"]}
+
+
+def test_an_account_that_may_not_make_things_for_others_changes_nothing(server: Server, database: str) -> None:
+    fill(server, database, "old")
+    before = picture(server, database)
+    new = objects_of(server, database, "new")
+    run(server, None, "CREATE USER limited@'%' IDENTIFIED BY 'limited'")
+    run(
+        server,
+        None,
+        "GRANT SELECT, CREATE, DROP, ALTER, INSERT, UPDATE, DELETE, INDEX, REFERENCES, CREATE VIEW, SHOW VIEW, "
+        "CREATE ROUTINE, ALTER ROUTINE, EXECUTE, EVENT, TRIGGER, LOCK TABLES ON *.* TO limited@'%'",
+    )
+    url = replace(url_of(server, database), username="limited", password=Secret("limited"))
+    live = LiveDatabase(Account(url), database)
+    try:
+        with live.lock("db.restore", timeout=5), live.scratch("db.restore") as scratch:
+            fill(server, scratch.name, "new", objects=False)
+            with pytest.raises(DatabaseError, match="may not") as caught:
+                live.swap(scratch, "never", new)
+    finally:
+        run(server, None, "DROP USER limited@'%'")
+    assert "DATABASE_ADMIN_USER" in caught.value.hint
+    assert picture(server, database) == before

@@ -131,7 +131,6 @@ def test_what_an_account_may_not_read_is_told(server: Server, database: str) -> 
         run(server, url.database, "CREATE PROCEDURE secret() SELECT 1")
         run(server, None, f"REVOKE ALL ON {quoted(url.database)}.* FROM deck@'%'")
         run(server, None, f"GRANT SELECT, EXECUTE ON {quoted(url.database)}.* TO deck@'%'")
-        with pytest.raises(DatabaseError, match="may not read procedure 'secret'") as caught:
-            with Account(url).connect() as session:
-                ObjectSet.of(session, url.database)
+        with Account(url).connect() as session, pytest.raises(DatabaseError, match="may not read procedure") as caught:
+            ObjectSet.of(session, url.database)
         assert "DATABASE_ADMIN_USER" in caught.value.hint
