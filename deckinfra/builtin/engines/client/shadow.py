@@ -13,10 +13,14 @@ from deckinfra.mysql import ObjectSet, Scratch, Server
 from deckinfra.mysql.names import quoted
 from deckinfra.ports import SnapshotReader
 
+from .sections import HEAD
 from .snapshot import OBJECTS, found_in, packet_for
 from .tools import LIMIT, Tools
 
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
+_MODE: Final = b"SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n"
+"""The mode that a dump asks for, and more: without it, a 30th of February would become a day 0 without a word."""
+
 _WHAT: Final = "the snapshot"
 
 
@@ -91,7 +95,7 @@ class ClientShadow:
                 hint="It was ended. The live database was not touched.",
             ) from error
         if not done.ok:
-            said = tools.said(done.stderr) or f"it ended with exit code {done.returncode} and gave no reason"
+            said = tools.complaint(done.stderr) or f"it ended with exit code {done.returncode} and gave no reason"
             raise DatabaseError(
                 f"'{name}' on {where} could not load the snapshot: {said}",
                 hint="The live database was not touched. Look at what it said; is there room on the server's disk?",
@@ -103,8 +107,10 @@ def _series(version: str) -> tuple[int, ...]:
 
 
 def _dump(source: SnapshotReader) -> Iterator[bytes]:
-    """Give the dump as the tool wrote it, and the end of the last transaction."""
+    """Give the dump as the tool wrote it, with our mode after its head, and the end of the last transaction."""
     for part in source.parts:
         if part.facts.kind != OBJECTS:
             yield from source.read(part)
+        if (part.facts.kind, part.facts.name) == (HEAD.kind, HEAD.name):
+            yield _MODE
     yield b"\nCOMMIT;\n"

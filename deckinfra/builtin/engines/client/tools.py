@@ -28,6 +28,7 @@ MAX_PACKET: Final = 1024 * 1024 * 1024
 """Bytes of the largest row that the tools take: as much as the servers' protocol does."""
 
 _QUICK: Final = 60.0
+_MOST: Final = 1000
 _NAMES: Final = {"mysql": ("mysqldump", "mysql"), "mariadb": ("mariadb-dump", "mariadb")}
 _VENDORS: Final = {"mysql": "MySQL", "mariadb": "MariaDB"}
 _OPTIONS: Final = {"ssl_ca": "ssl-ca", "ssl_cert": "ssl-cert", "ssl_key": "ssl-key", "unix_socket": "socket"}
@@ -103,7 +104,9 @@ class Tools:
         words = ("--batch", "--binary-mode", "--local-infile=0", "--default-character-set=utf8mb4")
         # Each table becomes one transaction, which the next one's DDL ends: it spares a sync for each statement.
         rest = (f"--max-allowed-packet={MAX_PACKET}", "--init-command=SET autocommit=0", f"--database={schema}")
-        return self._command(self.client_name, *words, *rest)
+        # MariaDB's would print all of a statement that fails, with its rows.
+        quiet = ("--loose-print-query-on-error=0",) if self.vendor == "mariadb" else ()
+        return self._command(self.client_name, *words, *quiet, *rest)
 
     def options(self) -> bytes:
         """Give what a command of ours must be fed before all else: where to log in, and as whom."""
@@ -119,6 +122,12 @@ class Tools:
         password = self.given.url.password
         words = " ".join(text.decode(errors="replace").split())
         return redact(words, [password] if password else [])
+
+    def complaint(self, text: bytes) -> str:
+        """Give what a client said of its failure, without the rest of what it said; it may quote a statement."""
+        lines = text.splitlines()
+        said = self.said(b"\n".join([line for line in lines if line.startswith(b"ERROR")] or lines))
+        return f"{said[:_MOST]} ..." if len(said) > _MOST else said
 
     def _command(self, *words: str) -> Command:
         name, *rest = words
