@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import httpx
@@ -25,14 +25,14 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: whose, when the request began and how long it took, the status, and when to ask again."""
+    """One answer: whose, when the request began and how long it took, the status, when to ask again, and why."""
 
     client: int
     began: float
     seconds: float
     status: int
     retry_after: str
-    writes: bool
+    detail: str
 
 
 def sign_in(url: DatabaseURL, count: int) -> list[str]:
@@ -72,7 +72,7 @@ class Load:
         for thread in self._threads:
             thread.join(2 * PATIENCE)
 
-    def until(self, status: int, limit: float, times: int = 3) -> None:
+    def until(self, status: int, limit: float, times: int = 2) -> None:
         """Wait until each client was answered so on requests that began from now on."""
         start = time.monotonic()
 
@@ -82,9 +82,9 @@ class Load:
 
         wait_until(all_were, f"not every client was answered {status}", limit)
 
-    def during(self, start: float, end: float) -> list[Answer]:
-        """Give the answers to requests that began between two times."""
-        return [answer for answer in self.answers if start < answer.began < end]
+    def refusals(self) -> list[Answer]:
+        """Give the answers that were 503."""
+        return [answer for answer in self.answers if answer.status == 503]
 
     def _ask_on(self, client: int, tokens: Sequence[str]) -> None:
         names = (f"{client}-{number}" for number in itertools.count())
@@ -116,8 +116,8 @@ class Load:
             self.wrong.append(f"{request.method} {request.url.path}: {error!r} after {time.monotonic() - began:.1f} s")
             return None
         seconds = time.monotonic() - began
-        later = response.headers.get("Retry-After", "")
-        self.answers.append(Answer(client, began, seconds, response.status_code, later, request.method == "POST"))
+        later, detail = response.headers.get("Retry-After", ""), response.json().get("detail", "")
+        self.answers.append(Answer(client, began, seconds, response.status_code, later, detail))
         if response.is_success:
             return response
         if response.status_code != 503:
@@ -128,7 +128,5 @@ class Load:
 
 def stored(url: DatabaseURL) -> list[str]:
     """Give the names of the decks that the clients made."""
-    found: Iterator[tuple[str]] = iter(
-        rows(url, "SELECT name FROM decks WHERE user_id IN (SELECT id FROM users WHERE username LIKE 'load-%')")
-    )
-    return [name for (name,) in found]
+    mine = "SELECT name FROM decks WHERE user_id IN (SELECT id FROM users WHERE username LIKE 'load-%')"
+    return [name for (name,) in rows(url, mine)]
