@@ -12,6 +12,8 @@ import pytest
 
 from tests.stack.support import ROOT, Images, Stack
 
+pytestmark = pytest.mark.usefixtures("_docker")
+
 IMAGES = Images("mysql:9.7", "deck-builder", "latest")
 ADDED = ["", "dev", "prod", "test"]
 TASKS = ("secrets", "migrate", "first-run", "ops")
@@ -27,13 +29,13 @@ def described(add: str, **values: str) -> dict[str, Any]:
 
 
 @pytest.fixture(params=ADDED, ids=lambda add: add or "alone")
-def any_files(request: pytest.FixtureRequest, _docker: None) -> dict[str, Any]:
+def any_files(request: pytest.FixtureRequest) -> dict[str, Any]:
     """Each combination of the files in turn."""
     return described(request.param)
 
 
 @pytest.fixture
-def production(_docker: None) -> dict[str, Any]:
+def production() -> dict[str, Any]:
     """What runs in production."""
     return described("prod")
 
@@ -98,13 +100,13 @@ def test_tasks_run_on_a_read_only_root_with_what_changes_the_user_alone(any_file
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_backups_are_the_projects_own_folder(_docker: None) -> None:
+def test_backups_are_the_projects_own_folder() -> None:
     for add in ("", "dev", "prod"):
         options = described(add)["volumes"]["backups"]["driver_opts"]
         assert (options["o"], Path(options["device"])) == ("bind", ROOT / "backups")
 
 
-def test_a_stack_for_tests_keeps_to_itself(_docker: None) -> None:
+def test_a_stack_for_tests_keeps_to_itself() -> None:
     document = described("test")
     assert all("driver_opts" not in volume for volume in document["volumes"].values())
     volumes = [volume for service in document["services"].values() for volume in service.get("volumes") or []]
@@ -121,7 +123,7 @@ def test_an_environment_of_any_name_is_known_in_its_containers(any_files: dict[s
         assert f"/app/.env.{environment}" in targets or environment == "production"
 
 
-def test_stacks_of_two_kinds_have_two_names_and_other_ports(_docker: None) -> None:
+def test_stacks_of_two_kinds_have_two_names_and_other_ports() -> None:
     ports = {"APP_PORT": "", "DATABASE_PORT": ""}
     assert published(described("", **ports)) == {"backend": ["127.0.0.1:8000"]}
     assert published(described("dev", **ports)) == {"backend": ["127.0.0.1:8000"], "database": ["127.0.0.1:3306"]}
@@ -132,13 +134,13 @@ def test_stacks_of_two_kinds_have_two_names_and_other_ports(_docker: None) -> No
         )
 
 
-def test_the_database_image_is_a_variable(_docker: None) -> None:
+def test_the_database_image_is_a_variable() -> None:
     services = described("", DATABASE_IMAGE="mariadb:11.8")["services"]
     assert services["database"]["image"] == "mariadb:11.8"
     assert services["secrets"]["build"]["args"]["DATABASE_IMAGE"] == "mariadb:11.8"
 
 
-def test_development_mounts_the_source_read_only_and_starts_again_when_it_changes(_docker: None) -> None:
+def test_development_mounts_the_source_read_only_and_starts_again_when_it_changes() -> None:
     backend = described("dev")["services"]["backend"]
     mounted = {volume["target"]: volume for volume in backend["volumes"]}
     assert mounted["/app/backend/src"]["source"] == str(ROOT / "backend" / "src")

@@ -37,7 +37,8 @@ def config(image: str) -> Any:
 def test_it_runs_as_its_own_user_who_may_write_nothing_of_it(backend: str) -> None:
     assert config(backend)["User"] == "app"
     assert inside(backend, "id", "-u").strip() == "10001"
-    script = "find / -xdev -writable -not -type l -not -path '/proc/*' -not -path '/tmp*' -not -path '/dev/*' 2>/dev/null || true"
+    elsewhere = " ".join(f"-not -path '{path}'" for path in ("/proc/*", "/dev/*", "/tmp*"))
+    script = f"find / -xdev -writable -not -type l {elsewhere} 2>/dev/null || true"
     writable = set(inside(backend, "sh", "-c", script, options=ALONE).split())
     assert writable == {"/app/backups", "/app/.secrets", "/run/lock", "/var/tmp"}
 
@@ -107,6 +108,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.HTTPServer(("127.0.0.1", 8000), Handler).serve_forever()
 """
 
+LISTENING = """
+import socket, time
+for _ in range(100):
+    try:
+        socket.create_connection(("127.0.0.1", 8000))
+        break
+    except OSError:
+        time.sleep(0.05)
+"""
+
 
 @contextmanager
 def answering(image: str, how: str) -> Iterator[str]:
@@ -120,8 +131,7 @@ def answering(image: str, how: str) -> Iterator[str]:
 
 def health(container: str) -> tuple[int, str]:
     """Run the health check as Docker does, once something listens."""
-    listening = "import socket, time\nfor _ in range(100):\n try: socket.create_connection(('127.0.0.1', 8000)); break\n except OSError: time.sleep(.05)"
-    docker("exec", container, "python", "-c", listening)
+    docker("exec", container, "python", "-c", LISTENING)
     done = docker("exec", container, "python", "/app/scripts/container/healthy.py", good=False)
     return done.returncode, done.stdout
 
