@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.command import Command, Completed
@@ -23,6 +24,7 @@ RESTARTS: Final = 3
 """How often a service may end and be started again while it is waited for: one that needs another may, at first."""
 
 _INTERVAL: Final = 0.5
+_SETTLED: Final = 1.0
 _PATIENCE: Final = 10.0
 """Seconds for which a database may refuse a password that it is yet to be given."""
 
@@ -81,8 +83,8 @@ class StackControl:
                 self._stack.start(services, timeout=timeout, output=output, until=watch.is_hopeless)
         except StackError as error:
             watch.look()
-            if watch.failed():
-                raise self._failure(watch.failed()) from error
+            if watch.broken():
+                raise self._failure(watch.broken()) from error
             if time.monotonic() >= deadline and watch.waiting():
                 raise self._late(watch.waiting(), timeout) from error
             raise
@@ -187,11 +189,13 @@ def _how(service: Service) -> str:
     """Say how a service is, after its name."""
     if service.state == "absent":
         return "has no container"
-    how = "keeps restarting" if service.restarts >= RESTARTS and not service.one_shot else f"is {service.described}"
+    how = f"is {service.described}"
     if service.state == "exited":
         how = f"ended with exit code {service.exit_code}"
-    elif service.restarts >= RESTARTS and service.exit_code:
-        how += f" (exit code {service.exit_code})"
+    elif service.state == "restarting" or service.restarts >= RESTARTS:
+        how = "keeps restarting" + (f" (exit code {service.exit_code})" if service.exit_code else "")
+    elif service.restarts:
+        how = f"ended by itself and was started again; now it {how}"
     return f"{how}: {' '.join(service.detail.split())}" if service.detail else how
 
 
@@ -208,7 +212,7 @@ class _Watch:
         self._told = ""
         self._all = stack.services()
         self._earlier = {service.name: service for service in self._all}
-        self._before: Mapping[str, Service] = {}
+        self._ready: dict[str, tuple[datetime | None, float]] = {}
         self._began: set[str] = set()
         self._refused: dict[str, float] = {}
 
@@ -219,13 +223,17 @@ class _Watch:
 
     def look(self) -> None:
         """Look anew."""
-        self._before = {service.name: service for service in self._all}
         self._all = self._stack.services()
+        now = time.monotonic()
         for service in self._all:
+            if not service.ready:
+                self._ready.pop(service.name, None)
+            elif self._ready.get(service.name, (None, 0.0))[0] != service.started:
+                self._ready[service.name] = service.started, now
             if service.health == "starting":
                 self._began.add(service.name)
             if _WRONG_PASSWORD.search(service.detail):
-                self._refused.setdefault(service.name, time.monotonic())
+                self._refused.setdefault(service.name, now)
             else:
                 self._refused.pop(service.name, None)
         self._tell()
@@ -247,10 +255,19 @@ class _Watch:
         """Give those for which waiting is of no use any more, what others depend on included."""
         return [service for service in self._all if self._has_failed(service)]
 
+    def broken(self) -> Sequence[Service]:
+        """Give those that have failed, or did once: where the start has failed, that is why."""
+        return [
+            service
+            for service in self._all
+            if self._has_failed(service)
+            or (self._has_changed(service) and (service.restarts > 0 or service.health == "unhealthy"))
+        ]
+
     def settled(self) -> bool:
-        """Whether all are ready: for two looks where nothing tells health, since what ends at once runs a moment."""
+        """Whether all are ready: for a second where nothing tells health, since what ends at once runs a moment."""
         return all(
-            service.ready and (service.health or service.one_shot or self._same(service)) for service in self.services
+            service.ready and (service.health or service.one_shot or self._lasts(service)) for service in self.services
         )
 
     def _has_failed(self, service: Service) -> bool:
@@ -259,18 +276,25 @@ class _Watch:
         One that was unhealthy before may get well; one that had its time to start, and became so, had its chance. A
         password that is refused for some time stays refused.
         """
-        earlier = self._earlier[service.name]
         if time.monotonic() - self._refused.get(service.name, math.inf) >= _PATIENCE:
             return True
-        if (service.started, service.restarts, service.state) == (earlier.started, earlier.restarts, earlier.state):
+        if not self._has_changed(service):
             return False
-        restarts = service.restarts - (earlier.restarts if earlier.restarts <= service.restarts else 0)
+        earlier = self._earlier[service.name].restarts
+        restarts = service.restarts - (earlier if earlier <= service.restarts else 0)
         unhealthy = service.health == "unhealthy" and service.name in self._began
         return service.failed or unhealthy or restarts >= RESTARTS
 
-    def _same(self, service: Service) -> bool:
-        before = self._before.get(service.name)
-        return before is not None and before.ready and before.started == service.started
+    def _has_changed(self, service: Service) -> bool:
+        earlier = self._earlier[service.name]
+        then = (earlier.started, earlier.restarts, earlier.state)
+        return then != (service.started, service.restarts, service.state)
+
+    def _lasts(self, service: Service) -> bool:
+        if not self._has_changed(service):
+            return True
+        started, since = self._ready[service.name]
+        return started == service.started and time.monotonic() - since >= _SETTLED
 
     def _tell(self) -> None:
         text = ", ".join(f"{service.name} ({service.described})" for service in self.waiting())

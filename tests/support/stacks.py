@@ -88,12 +88,13 @@ class StackProject:
         return stack
 
     def remove(self) -> None:
-        """Remove every container, network and volume that carries the stack's name."""
+        """Remove every container, network, volume and image that carries the stack's name."""
         label = f"label=com.docker.compose.project={self.name}"
         for listing, removal in (
             (("ps", "--all", "--quiet"), ("rm", "--force", "--volumes")),
             (("network", "ls", "--quiet"), ("network", "rm")),
             (("volume", "ls", "--quiet"), ("volume", "rm", "--force")),
+            (("image", "ls", "--quiet"), ("image", "rm", "--force")),
         ):
             found = docker(*listing, "--filter", label).stdout.split()
             if found:
