@@ -16,12 +16,13 @@ fail() {
     exit 3
 }
 
-# Docker makes a folder to mount as root's, readable by all, where there is none.
+# Docker makes a folder to mount as root's, readable by all, where there is none; and what a task that was run by
+# root has made in somebody else's checkout is root's, too.
 mend() {
-    if [ -d "$1" ] && [ "$(stat -c %u:%g "$1")" = 0:0 ] && [ "$owner" != 0:0 ]; then
+    if [ -e "$1" ] && [ "$(stat -c %u:%g "$1")" = 0:0 ] && [ "$owner" != 0:0 ]; then
         chown "$owner" "$1"
     fi
-    if [ -d "$1" ] && [ "$(stat -c %u:%g "$1")" = "$owner" ]; then
+    if [ -e "$1" ] && [ "$(stat -c %u:%g "$1")" = "$owner" ]; then
         chmod go= "$1"
     fi
 }
@@ -40,6 +41,9 @@ copy() {
 
 mend /app/.secrets
 mend "$folder"
+for file in "$folder"/*; do
+    [ -L "$file" ] || mend "$file"
+done
 "$here/as-owner.sh" invoke env.init
 for name in DATABASE_PASSWORD APP_SECRET_KEY; do
     copy "$name" /run/secrets/application 10001
