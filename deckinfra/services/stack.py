@@ -88,6 +88,7 @@ class StackControl:
             if time.monotonic() >= deadline and watch.waiting():
                 raise self._late(watch.waiting(), timeout) from error
             raise
+        watch.has_started = True
         return self._await(watch, deadline, timeout)
 
     def down(self, *, volumes: bool = False) -> None:
@@ -210,6 +211,7 @@ class _Watch:
         self._names = frozenset(names)
         self._reporter = reporter
         self._told = ""
+        self.has_started = False
         self._all = stack.services()
         self._earlier = {service.name: service for service in self._all}
         self._ready: dict[str, tuple[datetime | None, float]] = {}
@@ -287,8 +289,10 @@ class _Watch:
 
     def _has_changed(self, service: Service) -> bool:
         earlier = self._earlier[service.name]
-        then = (earlier.started, earlier.restarts, earlier.state)
-        return then != (service.started, service.restarts, service.state)
+        if (earlier.started, earlier.restarts) != (service.started, service.restarts):
+            return True
+        # While the stack is started, an older container may be ended to make room for a newer one.
+        return self.has_started and earlier.state != service.state
 
     def _lasts(self, service: Service) -> bool:
         if not self._has_changed(service):

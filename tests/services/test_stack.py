@@ -135,6 +135,17 @@ def stack_project_text(project: StackProject) -> str:
     return (project.root / "docker-compose.yml").read_text(encoding="utf-8")
 
 
+def test_a_container_that_makes_room_for_a_newer_one_is_no_failure(stack_project: StackProject) -> None:
+    slow = "trap 'sleep 2; exit 0' TERM; touch /tmp/healthy; while :; do sleep 0.1; done"
+    text = stack_project_text(stack_project).replace('[sleep, "600"]', f'[sh, -c, "{slow}"]')
+    stack_project.write(text)
+    first = control(stack_project)[0].up(["base"])
+    stack_project.write(text.replace("sleep 0.1", "sleep 0.2"))
+    (second,) = control(stack_project)[0].up(["base"])
+    assert second.ready
+    assert second.started != first[0].started
+
+
 def test_an_interrupted_start_leaves_what_was_started(stack_project: StackProject) -> None:
     code = (
         "from deckinfra.app import open_project; from deckinfra.testing import RecordingReporter\n"
