@@ -117,6 +117,10 @@ class LocalExecutor:
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         """End the command and its children: they are asked to, and after ``grace`` they have to."""
         if self._before_end is not None:
+            # Nobody reads it any more. Docker would tell of no end in a container while it has output to get rid of.
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
             self._before_end()
         deadline = time.monotonic() + self._grace
         with suppress(ProcessLookupError, PermissionError):
