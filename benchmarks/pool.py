@@ -1,6 +1,6 @@
 """The backend's pool under load: 64 clients that read and change decks, beside the same routes without a database.
 
-python benchmarks/pool.py [--seconds=30] [--clients=64] [--workers=1] [--image=mysql:9.7]
+python benchmarks/pool.py [--seconds=30] [--clients=64] [--workers=1] [--image=mysql:9.7] [--pool-timeout=5]
 
 Starts a server of its own in a container, the backend as people start it, and the clients in a process apart. Ends
 with 1 where an answer was wrong, a connection was leaked, or what was acknowledged is not in the database.
@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import pool_database
-from pool_clients import WARM_UP, Mode, Plan, Seat, Tally
+from load import database
+from load.clients import WARM_UP, Mode, Plan, Seat, Tally
 
 _HERE: Final = Path(__file__).resolve().parent
 _BACKEND: Final = _HERE.parent / "backend"
@@ -43,21 +43,27 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=64, help="how many clients ask at once")
     parser.add_argument("--workers", type=int, default=1, help="the backend's processes")
     parser.add_argument("--image", default="mysql:9.7", help="of the database server; one of MariaDB works, too")
+    parser.add_argument(
+        "--pool-timeout", type=int, default=5, help="seconds until a request gives up: more on a machine that is busy"
+    )
     options = parser.parse_args()
-    with pool_database.running(options.image) as server, tempfile.TemporaryDirectory() as folder:
+    # So that whoever ends it leaves no container behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    with database.running(options.image) as server, tempfile.TemporaryDirectory() as folder:
         return _Bench(server, Path(folder), options).run()
 
 
 class _Bench:
     """One run: a server, a folder for logs, and what was asked for."""
 
-    def __init__(self, server: pool_database.Server, folder: Path, options: argparse.Namespace) -> None:
+    def __init__(self, server: database.Server, folder: Path, options: argparse.Namespace) -> None:
         self._server = server
         self._folder = folder
         self._seconds: float = options.seconds
         self._clients: int = options.clients
         self._workers: int = options.workers
         self._image: str = options.image
+        self._pool_timeout: int = options.pool_timeout
         self._faults: list[str] = []
         self._key = secrets.token_hex(24)
 
@@ -73,9 +79,7 @@ class _Bench:
             memory = self._folder / "rows.json"
             owners = self._server.rows("SELECT id, user_id FROM decks")
             memory.write_text(json.dumps({"cards": cards, "decks": owners}), encoding="utf-8")
-            with self._backend(
-                [sys.executable, str(_HERE / "pool_memory.py")], "/openapi.json", POOL_MEMORY=memory
-            ) as no:
+            with self._backend([sys.executable, "-m", "load.memory"], "/openapi.json", LOAD_ROWS=memory) as no:
                 # In turn, so that whatever else the machine does meets both.
                 for mode in _MODES:
                     without[mode], _ = self._load(Plan(no, mode, self._seconds, seats, cards))
@@ -95,7 +99,7 @@ class _Bench:
         """Let the clients ask, and give what came of it and the most connections that there were meanwhile."""
         with (self._folder / "clients.json").open("w+") as answer:
             child = subprocess.Popen(
-                [sys.executable, str(_HERE / "pool_clients.py")], stdin=subprocess.PIPE, stdout=answer, text=True
+                [sys.executable, "-m", "load.clients"], cwd=_HERE, stdin=subprocess.PIPE, stdout=answer, text=True
             )
             assert child.stdin is not None
             with child.stdin as given:
@@ -154,9 +158,10 @@ class _Bench:
             "APP_SECRET_KEY": self._key,
             "APP_TOKEN_MINUTES": 1440,
             "APP_WORKERS": self._workers,
+            "APP_POOL_TIMEOUT": self._pool_timeout,
             "DATABASE_URL": self._server.url,
             "DATABASE_PASSWORD": password.reveal() if password else "",
-            "PYTHONPATH": _BACKEND,
+            "PYTHONPATH": f"{_BACKEND}{os.pathsep}{_HERE}",
             **_POOL,
             **values,
         }

@@ -1,7 +1,7 @@
 """The deck builder's API without a database: the same routes and rules, served alike, on rows that are in memory.
 
 What is left out is the pool, the driver, the server, and SQLAlchemy's part in compiling statements and making rows.
-``POOL_MEMORY`` names a file with the rows; each worker has its own.
+``LOAD_ROWS`` names a file with the rows; each worker has its own.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def application() -> FastAPI:
     """Make the application of the process's environment, with its rows in memory."""
     settings = load_settings(os.environ)
     app = create_app(settings)
-    rows = json.loads(Path(os.environ["POOL_MEMORY"]).read_text(encoding="utf-8"))
+    rows = json.loads(Path(os.environ["LOAD_ROWS"]).read_text(encoding="utf-8"))
     app.state.context = replace(app.state.context, database=MemoryDatabase(settings, rows))
     return app
 
@@ -101,7 +101,7 @@ def main() -> None:
         if settings.app_workers > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         uvicorn.run(
-            "pool_memory:application",
+            "load.memory:application",
             factory=True,
             host=settings.app_host,
             port=settings.app_port,

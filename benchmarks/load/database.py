@@ -23,7 +23,7 @@ from deckinfra.plugins import PluginManager
 
 _USER: Final = "deck"
 _START: Final = 120.0
-_ROOT: Final = Path(__file__).resolve().parent.parent
+_ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
