@@ -351,10 +351,8 @@ class Service:
 
     @property
     def failed(self) -> bool:
-        """Whether waiting is of no use: it ended, or cannot start."""
-        if self.one_shot:
-            return self.state == "dead" or (self.state == "exited" and self.exit_code != 0)
-        return self.state in {"exited", "dead"}
+        """Whether waiting is of no use: it ended. One that is ``dead`` may be on its way out, to make room."""
+        return self.state == "exited" and not (self.one_shot and self.exit_code == 0)
 
     @property
     def described(self) -> str:
