@@ -33,7 +33,7 @@ CARDS = [26000000, 26000001, 26000003, 26000010, 26000014, 28000000, 28000001, 2
 """Eight cards of the seeds. Knight and Skeletons have evolutions, Giant has none."""
 EVOLVED = [26000000, 26000010]
 NOT_EVOLVED = 26000003
-START_LIMIT = 30.0
+START_LIMIT = 90.0
 
 
 def environ(url: DatabaseURL, **values: object) -> dict[str, str]:
@@ -188,7 +188,7 @@ def free_port() -> int:
 
 def get(url: str, **headers: str) -> httpx.Response:
     """Ask once, over a connection of its own."""
-    return httpx.get(url, headers=headers, timeout=10, verify=False)
+    return httpx.get(url, headers=headers, timeout=30, verify=False)
 
 
 def answers(address: str) -> bool:

@@ -28,9 +28,9 @@ def await_health(backend: Process, port: int) -> str:
     return address
 
 
-def test_it_serves_and_ends_in_good_order_with_a_log_of_json(server_api: Api) -> None:
+def test_it_serves_and_ends_in_good_order_with_a_log_of_json(mariadb_api: Api) -> None:
     port = free_port()
-    with process(start(server_api, port)) as backend:
+    with process(start(mariadb_api, port)) as backend:
         address = await_health(backend, port)
         response = get(f"{address}/api/cards/26000000", **{"X-Request-ID": "mine"})
         assert response.status_code == 200
@@ -98,8 +98,8 @@ def test_a_database_that_does_not_come_ends_it_with_one_sentence(mysql_api: Api)
     assert {line["logger"] for line in backend.lines()} == {"deck.start"}
 
 
-def test_a_wrong_password_ends_it_saying_so(server_api: Api) -> None:
-    wrong = replace(server_api.url, password=Secret("swordfish"))
+def test_a_wrong_password_ends_it_saying_so(mysql_api: Api) -> None:
+    wrong = replace(mysql_api.url, password=Secret("swordfish"))
     with process(environ(wrong, APP_DATABASE_WAIT=1)) as backend:
         assert backend.end() == 4
     assert "it refuses the password of the user 'deck'" in backend.errors

@@ -102,8 +102,8 @@ def test_a_server_that_hangs_is_told_of_while_requests_wait_and_used_again_when_
             thread.start()
         health = client.get("/health")
         assert (health.status_code, health.json()["database"]["reachable"]) == (503, False)
-        # It has a time limit of its own: every thread for requests hangs for longer.
-        assert all(thread.is_alive() for thread in stuck)
+        # It has a time limit of its own: who has a turn at the database hangs for longer.
+        assert any(thread.is_alive() for thread in stuck)
         relay.flow()
         for thread in stuck:
             thread.join(60)

@@ -13,10 +13,27 @@ from tests.backend.support import Api, settings
 from tests.support.servers import unreachable
 
 
-def refused(url: DatabaseURL, limit: float) -> str:
+class EnoughError(Exception):
+    """So many looks are enough."""
+
+
+def refused(url: DatabaseURL, limit: float = 0) -> str:
     with pytest.raises(DatabaseAbsentError) as caught:
         wait_for_database(settings(url).database, limit)
     return str(caught.value)
+
+
+def said_while_waiting(url: DatabaseURL, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Give what it says between three looks, however long they take."""
+    looks = iter(range(3))
+
+    def look() -> None:
+        if next(looks, None) is None:
+            raise EnoughError
+
+    with caplog.at_level(logging.WARNING, "deck.start"), pytest.raises(EnoughError):
+        wait_for_database(settings(url).database, 600, look)
+    return caplog.messages
 
 
 def test_a_database_that_answers_is_not_waited_for(api: Api) -> None:
@@ -25,26 +42,27 @@ def test_a_database_that_answers_is_not_waited_for(api: Api) -> None:
 
 def test_what_it_waits_for_is_said_each_time(mysql_api: Api, caplog: pytest.LogCaptureFixture) -> None:
     url = unreachable(mysql_api.url)
-    with caplog.at_level(logging.WARNING, "deck.start"):
-        assert refused(url, 1) == (
-            f"the database '{url.database}' on 127.0.0.1:1 cannot be used after 1 seconds: connection refused"
-        )
-    assert len(caplog.messages) >= 2
-    assert f"waiting for the database '{url.database}' on 127.0.0.1:1, 1 of 1 seconds left: connection" in caplog.text
+    said = said_while_waiting(url, caplog)
+    place = f"the database '{url.database}' on 127.0.0.1:1"
+    assert len(said) == 3
+    assert all(line.startswith(f"waiting for {place}, ") for line in said)
+    assert all(line.endswith(" of 600 seconds left: connection refused") for line in said)
+    assert refused(url) == f"{place} cannot be used after 0 seconds: connection refused"
 
 
 def test_a_wrong_password_is_said_as_such_and_waited_out(server_api: Api, caplog: pytest.LogCaptureFixture) -> None:
     url = replace(server_api.url, password=Secret("swordfish"))
-    with caplog.at_level(logging.WARNING, "deck.start"):
-        assert refused(url, 0.5).endswith("it refuses the password of the user 'deck'")
-    assert "it refuses the password (it may still be initialising)" in caplog.text
+    said = said_while_waiting(url, caplog)
+    assert len(said) == 3
+    assert all(line.endswith("it refuses the password (it may still be initialising)") for line in said)
+    assert refused(url).endswith("it refuses the password of the user 'deck'")
     assert "swordfish" not in caplog.text
 
 
 def test_a_name_that_is_none_is_said_as_such(mysql_api: Api) -> None:
     url = replace(mysql_api.url, host="nowhere.invalid")
-    assert "on nowhere.invalid:" in refused(url, 0)
-    assert "not known" in refused(url, 0) or "resolution" in refused(url, 0)
+    assert "on nowhere.invalid:" in refused(url)
+    assert "not known" in refused(url) or "resolution" in refused(url)
 
 
 def test_a_file_that_is_not_there_is_not_waited_for(tmp_path: Path) -> None:
