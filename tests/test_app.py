@@ -384,6 +384,6 @@ def test_a_kind_that_no_plugin_brings_is_a_problem_of_the_configuration(project:
 
 
 def test_nothing_is_written_for_a_kind_that_no_plugin_brings(project: Project) -> None:
-    with pytest.raises(UnknownNameError, match="unknown kind of environment 'docker'"):
-        _open(project, DECKINFRA_KIND="docker").setup()
+    with pytest.raises(UnknownNameError, match="unknown kind of environment 'kubernetes'"):
+        _open(project, DECKINFRA_KIND="kubernetes").setup()
     assert not (project.root / ".secrets").exists()

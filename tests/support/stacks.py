@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ def new_stack_project(root: Path, compose: str = SMALL) -> StackProject:
     return project
 
 
+@cache
 def _lacking() -> str | None:
     if shutil.which("docker") is None or docker("compose", "version").returncode != 0:
         return "there is no Docker with Compose"
