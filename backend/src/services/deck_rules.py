@@ -17,6 +17,9 @@ EVOLUTIONS: Final = 2
 DECKS: Final = 20
 """Most decks of a user."""
 
+_FIELDS: Final = {"cards": "cards", "evolutions": "evolution_slots"}
+"""The field that a rule is about, by how its name begins."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -74,7 +77,7 @@ def broken_rules(cards: Sequence[int], evolution_slots: Sequence[int], known: Ma
             f"These cards have no evolution: {_list(plain)}.",
         ),
     )
-    return [Broken(code, code.partition("_")[0], message) for code, broken, message in checks if broken]
+    return [Broken(code, _FIELDS[code.partition("_")[0]], message) for code, broken, message in checks if broken]
 
 
 def average_elixir(costs: Iterable[int]) -> Decimal:

@@ -81,7 +81,9 @@ def _set(session: Session, deck: Deck, values: DeckValues, now: datetime) -> Non
     known = card_facts(session, (*values.cards, *values.evolution_slots))
     broken = broken_rules(values.cards, values.evolution_slots, known)
     if broken:
-        raise Unacceptable("This is no deck that can be played.", [asdict(rule) for rule in broken])
+        raise Unacceptable(
+            "This is no deck that can be played.", [asdict(rule) | {"field": f"body.{rule.field}"} for rule in broken]
+        )
     deck.name = values.name
     deck.cards = list(values.cards)
     deck.evolution_slots = list(values.evolution_slots)

@@ -71,6 +71,8 @@ def test_a_deck_that_breaks_rules_is_refused_with_each_of_them(
     assert refused.status_code == 422
     found = [problem["code"] for problem in refused.json()["problems"]]
     assert [code for code in found if code != "evolutions_exist" or code in codes] == codes
+    fields = {"cards": "body.cards", "evolutions": "body.evolution_slots"}
+    assert all(problem["field"] == fields[problem["code"].split("_")[0]] for problem in refused.json()["problems"])
     deck = person.make_deck().json()
     body = {"name": "x", "cards": CARDS, "evolution_slots": EVOLVED} | values
     assert person.http.put(f"/api/decks/{deck['id']}", json=body).json()["problems"] == refused.json()["problems"]

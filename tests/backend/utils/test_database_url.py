@@ -31,7 +31,7 @@ def test_a_server_has_its_usual_port_where_none_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("text", "path"),
-    [("sqlite:///var/deck.db", "/srv/app/var/deck.db"), ("sqlite:////tmp/it's #1%41.db", "/tmp/it's #1%41.db")],
+    [("sqlite:///var/deck.db", "/srv/app/var/deck.db"), ("sqlite:////mnt/it's #1%41.db", "/mnt/it's #1%41.db")],
 )
 def test_a_file_is_named_as_it_is_written(text: str, path: str) -> None:
     assert parse_database_url(text, None, ROOT).database == path
