@@ -15,9 +15,12 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Problem, SettingsGroup, Stage, setting
 from deckinfra.core.urls import DatabaseURL, StoreURL, has_secret_option, url_password
 from deckinfra.errors import ConfigurationError
-from deckinfra.settings.strength import new_secret
+from deckinfra.settings.strength import new_secret, weakness
 
 _URL = TypeVar("_URL", DatabaseURL, StoreURL)
+SHORTEST_KEY: Final = 32
+"""How many characters a key for HMAC with SHA-256 must have: as many bytes as the hash (RFC 7518, section 3.2)."""
+
 _ANOTHER: Final = re.compile(r"\s\S*:")
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE)
 
@@ -207,7 +210,14 @@ class ApplicationSettings(SettingsGroup):
         return origins
 
     def problems(self, stage: Stage) -> Iterable[Problem]:
-        """Refuse in production what is only good for development."""
+        """Refuse a key that is too short to sign with, and in production what is only good for development."""
+        key = self.app_secret_key.reveal()
+        if len(key) < SHORTEST_KEY and weakness(key) is None:  # of a weak one that is told anyway
+            yield Problem(
+                "APP_SECRET_KEY",
+                f"has fewer than {SHORTEST_KEY} characters, too few to sign with",
+                "Take it away, and 'invoke env.init -e NAME' makes one.",
+            )
         if stage is not Stage.PRODUCTION:
             return
         if self.app_debug:

@@ -13,7 +13,7 @@ from deckinfra.core.settings import Problem, SettingsGroup
 
 GROUPS: Sequence[type[SettingsGroup]] = deckinfra_settings()
 REPOSITORY = Path(__file__).parents[2]
-STRONG = "s0meL0ngAndRandomValue42"
+STRONG = "s0meL0ngAndRandomValue42ThatCanSign"
 NOBODY = 65534
 
 

@@ -156,3 +156,9 @@ def test_a_remote_that_lost_its_name_is_not_taken_for_a_folder() -> None:
     (reason,) = reasons(BackupSettings, backup_remotes={"usb": "file:/mnt/a other:file:/mnt/b"})
     assert reason == "it has a space before what may be another remote"
     assert BackupSettings.model_validate({"backup_remotes": {"usb": "file:/mnt/my disk"}}).backup_remotes
+
+
+@pytest.mark.parametrize(("length", "named"), [(31, ["APP_SECRET_KEY"]), (32, [])])
+def test_a_key_to_sign_with_is_as_long_as_its_hash(length: int, named: list[str]) -> None:
+    found = ApplicationSettings(app_secret_key=Secret(STRONG[:length]))
+    assert [problem.name for problem in found.problems(Stage.DEVELOPMENT)] == named

@@ -133,7 +133,7 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
     # A new version, and one that cannot start
     done = checkout.run("bash", "scripts/deploy.sh", "docker", "--json")
     assert json.loads(done.stdout)["backup"]["id"] == checkout.document("db.backups")[0]["manifest"]["id"]
-    with (checkout.folder / "backend" / "src" / "__main__.py").open("a") as file:
+    with (checkout.folder / "backend" / "src" / "__init__.py").open("a") as file:
         file.write("\nraise SystemExit('this version does not start')\n")
     env_file = checkout.folder / ".env.docker"
     # As in production, whose backend runs what is in its image.
