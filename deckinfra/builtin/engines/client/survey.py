@@ -11,7 +11,7 @@ from typing import Any, Final
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError
-from deckinfra.mysql import ObjectSet, Server, Session
+from deckinfra.mysql import ObjectSet, SchemaObject, Server, Session
 from deckinfra.mysql.definitions import EVENT, TRIGGER, VIEW
 from deckinfra.mysql.faults import INVALID_VIEW, NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
@@ -72,7 +72,7 @@ class Survey:
     def refuse_changes(self, later: Survey) -> None:
         """Raise :class:`DatabaseError` if anything but rows was changed up to ``later``."""
         changed = {name for name, text in self.definitions.items() ^ later.definitions.items()}
-        changed |= {str(each) for each in set(self.objects.objects) ^ set(later.objects.objects)}
+        changed |= {str(each) for each in _lasting(self.objects) ^ _lasting(later.objects)}
         if changed or self.default != later.default:
             named = ", ".join(sorted(changed)) or "the charset of the database"
             raise DatabaseError(
@@ -89,13 +89,22 @@ def object_facts(objects: ObjectSet) -> list[Facts]:
     """
     found = []
     for each in objects.objects:
-        if each.kind == EVENT and _ENDS.search(each.statement):
+        if _passes(each):
             continue
         document: dict[str, Any] = {**asdict(each), "statement": each.sql("", enabled=False)}
         if each.kind == TRIGGER:
             document["place"] = objects.triggers_of(each.table).index(each)
         found.append(Facts(each.kind, each.name, checksum=hashlib.sha256(encode(document)).hexdigest()))
     return found
+
+
+def _passes(one: SchemaObject) -> bool:
+    """Whether it is an event whose time will be over, when the server drops it."""
+    return one.kind == EVENT and _ENDS.search(one.statement) is not None
+
+
+def _lasting(objects: ObjectSet) -> set[SchemaObject]:
+    return {each for each in objects.objects if not _passes(each)}
 
 
 def default_facts(default: Default) -> Facts:

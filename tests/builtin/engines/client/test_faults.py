@@ -15,7 +15,7 @@ from tests.builtin.engines.client.support import docker, engine_on, fake_tools, 
 from tests.mysql.support import beside, fill, name_of_a_database, picture, run
 from tests.support.servers import Server
 
-LARGE = 12
+MEGABYTES = 12
 """Megabytes that are more than the tool can be ahead of its reader."""
 
 
@@ -29,12 +29,17 @@ def database(server: Server) -> Iterator[str]:
             f"USE {quoted(name)}",
             "CREATE TABLE a_small (id INT PRIMARY KEY)",
             "INSERT INTO a_small VALUES (1), (2)",
-            "CREATE TABLE large (id INT PRIMARY KEY, text MEDIUMTEXT)",
-            *[f"INSERT INTO large VALUES ({number}, REPEAT('x', 1000000))" for number in range(LARGE)],
             "CREATE TABLE z_small (id INT PRIMARY KEY)",
-            "CREATE TABLE zz_small (id INT PRIMARY KEY)",
         )
         yield name
+
+
+@pytest.fixture
+def large(server: Server, database: str) -> str:
+    """The name of a database of which the tool has not given all when its first table is read."""
+    rows = [f"INSERT INTO large VALUES ({number}, REPEAT('x', 1000000))" for number in range(MEGABYTES)]
+    run(server, database, "CREATE TABLE large (id INT PRIMARY KEY, text MEDIUMTEXT)", *rows)
+    return database
 
 
 def dumps(server: Server) -> list[int]:
@@ -56,33 +61,35 @@ def awaited(what: Callable[[], bool]) -> bool:
     [
         ('"$REAL" "$@" | head -c 3000000', "lacks the closing line"),
         ('"$REAL" "$@" | head -c -2', "lacks the closing line"),
-        ('"$REAL" "$@" | head -c 0', "lacks the closing line"),
         ('"$REAL" "$@"; exit 3', "ended with exit code 3"),
         ('"$REAL" "$@"; echo more', "lacks the closing line"),
         ('"$REAL" "$@"; echo "mysqldump: Error 2013: Lost connection" >&2', "complained: .*Lost connection"),
-        ('"$REAL" "$@" & sleep 0.3; kill -9 $!; wait $!', "ended with exit code 137"),
     ],
 )
-def test_a_dump_that_is_not_whole_is_none(
-    server: Server, database: str, tmp_path: Path, script: str, reason: str
-) -> None:
+def test_a_dump_that_is_not_whole_is_none(server: Server, large: str, tmp_path: Path, script: str, reason: str) -> None:
     telling = f'case "$1" in --version) exec "$REAL" "$1";; esac\n{script}'
+    with fake_tools(server, telling) as executor, engine_on(server, large, tmp_path, executor).snapshot() as snapshot:
+        with pytest.raises(DatabaseError, match=reason) as caught:
+            list(snapshot.chunks())
+        assert server.root_password not in f"{caught.value} {caught.value.hint}"
+        assert "not taken for a backup" in caught.value.hint
+
+
+def test_a_tool_that_is_killed_is_an_error(server: Server, large: str, tmp_path: Path) -> None:
     with (
-        fake_tools(server, telling) as executor,
-        pytest.raises(DatabaseError, match=reason) as caught,
+        fake_tools(server, 'echo $$ > "$0.pid"; exec "$REAL" "$@"') as executor,
+        engine_on(server, large, tmp_path, executor).snapshot() as snapshot,
     ):
-        with engine_on(server, database, tmp_path, executor).snapshot() as snapshot:
-            for _ in snapshot.chunks():
-                time.sleep(0.2)
-    assert server.root_password not in f"{caught.value} {caught.value.hint}"
-    assert "not taken for a backup" in caught.value.hint
+        docker("exec", server.container, "sh", "-c", "kill -9 $(cat /tmp/fake-*/*.pid)")
+        with pytest.raises(DatabaseError, match="ended with exit code 137"):
+            list(snapshot.chunks())
 
 
-def test_a_connection_that_is_cut_is_an_error(server: Server, database: str, tmp_path: Path) -> None:
-    with engine_on(server, database, tmp_path).snapshot() as snapshot:
+def test_a_connection_that_is_cut_is_an_error(server: Server, large: str, tmp_path: Path) -> None:
+    with engine_on(server, large, tmp_path).snapshot() as snapshot:
         (number,) = dumps(server)
         run(server, None, f"KILL {number}")
-        with pytest.raises(DatabaseError, match=r"ended with exit code .*(2013|Lost connection|1927|killed)"):
+        with pytest.raises(DatabaseError, match=r"ended with exit code .*(2013|2026|1927)"):
             list(snapshot.chunks())
 
 
@@ -90,22 +97,19 @@ def test_a_connection_that_is_cut_is_an_error(server: Server, database: str, tmp
     ("change", "named"),
     [
         ("ALTER TABLE z_small ADD COLUMN more INT", "z_small"),
-        ("ALTER TABLE z_small ADD COLUMN more INT, ALGORITHM=COPY", "z_small"),
         ("TRUNCATE TABLE z_small", "z_small"),
-        ("DROP TABLE zz_small", "zz_small"),
         ("CREATE TABLE one_more (id INT)", "one_more"),
-        ("CREATE VIEW seen AS SELECT 1 AS one", "view 'seen'"),
         ("CREATE TRIGGER noted BEFORE INSERT ON z_small FOR EACH ROW SET @a = 1", "trigger 'noted'"),
     ],
 )
 def test_a_schema_that_changes_meanwhile_is_no_backup(
-    server: Server, database: str, tmp_path: Path, change: str, named: str
+    server: Server, large: str, tmp_path: Path, change: str, named: str
 ) -> None:
-    run(server, database, "INSERT INTO z_small VALUES (1)")
-    with engine_on(server, database, tmp_path).snapshot() as snapshot:
-        run(server, database, change)
+    run(server, large, "INSERT INTO z_small VALUES (1)")
+    with engine_on(server, large, tmp_path).snapshot() as snapshot:
+        run(server, large, change)
         if change.startswith("TRUNCATE"):  # no change of the schema, but not of the transaction either
-            with pytest.raises(DatabaseError, match="1412|changed"):
+            with pytest.raises(DatabaseError, match=r"1412|changed"):
                 list(snapshot.chunks())
             return
         with pytest.raises(DatabaseError, match=named) as caught:
@@ -113,28 +117,27 @@ def test_a_schema_that_changes_meanwhile_is_no_backup(
     assert "again" in caught.value.hint
 
 
-def test_a_snapshot_that_nobody_reads_ends_the_tool(server: Server, database: str, tmp_path: Path) -> None:
-    with engine_on(server, database, tmp_path).snapshot():
+def test_a_snapshot_that_nobody_reads_ends_the_tool(server: Server, large: str, tmp_path: Path) -> None:
+    with engine_on(server, large, tmp_path).snapshot():
         assert len(dumps(server)) == 1
     assert awaited(lambda: dumps(server) == [])
 
 
-def test_a_snapshot_that_is_read_in_part_ends_the_tool(server: Server, database: str, tmp_path: Path) -> None:
-    with engine_on(server, database, tmp_path).snapshot() as snapshot:
+def test_a_snapshot_that_is_read_in_part_ends_the_tool(server: Server, large: str, tmp_path: Path) -> None:
+    with engine_on(server, large, tmp_path).snapshot() as snapshot:
         next(iter(snapshot.chunks()))
     assert awaited(lambda: dumps(server) == [])
 
 
-def test_a_tool_that_says_nothing_is_ended_too(server: Server, database: str, tmp_path: Path) -> None:
+def test_a_tool_that_says_nothing_is_ended_too(server: Server, large: str, tmp_path: Path) -> None:
     script = 'case "$1" in --version) exec "$REAL" "$1";; esac\n"$REAL" "$@" | head -c 2000; exec sleep 987'
-    with fake_tools(server, script) as executor, engine_on(server, database, tmp_path, executor).snapshot():
+    with fake_tools(server, script) as executor, engine_on(server, large, tmp_path, executor).snapshot():
         pass
     assert "sleep 987" not in docker("exec", server.container, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 
 
 def test_the_password_is_in_no_argument_and_no_variable(server: Server, database: str, tmp_path: Path) -> None:
-    look = "cat /proc/self/cmdline /proc/self/environ /proc/$$/cmdline /proc/$$/environ >> $0.seen"
-    script = f'{look}\ntr "\\0" "\\n" < /proc/$PPID/environ >> $0.seen\nexec "$REAL" "$@"'
+    script = 'cat /proc/self/cmdline /proc/self/environ /proc/$$/cmdline /proc/$$/environ >> $0.seen; exec "$REAL" "$@"'
     for name in ("dump", "client"):
         with fake_tools(server, script, name) as executor:
             engine = engine_on(server, database, tmp_path, executor)
@@ -213,7 +216,7 @@ def test_events_are_restored_and_none_runs_beside_the_live_database(
         server,
         database,
         "CREATE EVENT soon ON SCHEDULE EVERY 1 SECOND DO INSERT INTO log (what) VALUES (DATABASE())",
-        "CREATE EVENT once ON SCHEDULE AT CURRENT_TIMESTAMP + INTERVAL 2 SECOND DO INSERT INTO log (what) VALUES ('once')",
+        "CREATE EVENT once ON SCHEDULE AT CURRENT_TIMESTAMP + INTERVAL 2 SECOND DO DELETE FROM log",
     )
     engine = engine_on(server, database, tmp_path)
     snapshot = taken(engine)
