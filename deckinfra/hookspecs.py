@@ -36,7 +36,10 @@ def deckinfra_environments() -> Mapping[str, EnvironmentFactory]:  # type: ignor
 
 @hookspec
 def deckinfra_engines() -> Mapping[str, EngineFactory]:  # type: ignore[empty-body]
-    """Register database engines: URL dialect (``mysql``), or a name for DATABASE_ENGINE → factory. Called when a database is first asked for."""
+    """Register database engines: URL dialect (``mysql``), or a name for ``DATABASE_ENGINE`` → factory.
+
+    Called when a database is first asked for.
+    """
 
 
 @hookspec
