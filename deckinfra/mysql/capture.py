@@ -95,7 +95,9 @@ def _readable(statement: str | None, kind: str, name: str, session: Session) -> 
     if statement is None:
         raise DatabaseError(
             f"the account {session.url.username} may not read {kind.lower()} '{name}' of {session.url}",
-            hint="Nothing was changed. Set DATABASE_ADMIN_USER to an account with SELECT and SHOW_ROUTINE on all.",
+            hint="Nothing was changed. Set DATABASE_ADMIN_USER to an account that sees all of the schema: SELECT, "
+            "SHOW VIEW, TRIGGER and EVENT on it, and SHOW_ROUTINE (MariaDB: SHOW CREATE ROUTINE, before 11.3 SELECT on "
+            "mysql.proc).",
         )
     return statement
 

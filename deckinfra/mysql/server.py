@@ -42,8 +42,30 @@ SQL_MODE: Final = "NO_AUTO_VALUE_ON_ZERO"
 TIME_ZONE: Final = "+00:00"
 """The time zone of our own connections."""
 
-_NAME: Final = re.compile(r"`(?:[^`]|``)*`")
 _IDLE_LIMIT: Final = 31_536_000
+_NET_LIMIT: Final = 600
+_UNLIMITED: Final = 18_446_744_073_709_551_615
+
+_VARIABLES: Final = f"""
+SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout = {LOCK_SLICE},
+    SESSION wait_timeout = {_IDLE_LIMIT}, SESSION net_read_timeout = {_NET_LIMIT},
+    SESSION net_write_timeout = {_NET_LIMIT}, SESSION sql_quote_show_create = 1,
+    SESSION sql_select_limit = {_UNLIMITED}, SESSION max_join_size = {_UNLIMITED}, SESSION sql_big_selects = 1,
+    SESSION sql_safe_updates = 0, SESSION sql_auto_is_null = 0, SESSION completion_type = 0,
+    SESSION foreign_key_checks = 1, SESSION unique_checks = 1, SESSION sql_notes = 1, SESSION max_error_count = 1024
+    /*!50708 , SESSION max_execution_time = 0 */
+    /*!80030 , SESSION show_gipk_in_create_table_and_information_schema = 1 */
+    /*M! , SESSION max_statement_time = 0, SESSION idle_transaction_timeout = 0,
+        SESSION idle_readonly_transaction_timeout = 0, SESSION idle_write_transaction_timeout = 0,
+        SESSION check_constraint_checks = 1, SESSION sql_if_exists = 0, SESSION system_versioning_asof = DEFAULT */
+"""
+"""What every connection of ours goes by, for a server hands its global values to whoever connects: limits that leave
+rows out or end a statement, statements that are refused, warnings that are not given. Of the comments, MySQL runs those
+from its own versions on, MariaDB those with an ``M``."""
+
+_TRANSACTIONS: Final = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE"
+
+_NAME: Final = re.compile(r"`(?:[^`]|``)*`")
 _OPTIONS: Final = {"ssl_ca", "ssl_cert", "ssl_key", "unix_socket"}
 """What a URL may hold behind its question mark that the driver takes as it is."""
 
@@ -123,10 +145,8 @@ class Server:
         try:
             session = Session(connection, self.url, self._trace)
             session.settle()
-            session.execute(
-                f"SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout = {LOCK_SLICE}, "
-                f"SESSION wait_timeout = {_IDLE_LIMIT}, SESSION sql_quote_show_create = 1"
-            )
+            session.execute(" ".join(_VARIABLES.split()))
+            session.execute(_TRANSACTIONS)
             yield session
         finally:
             if connection.open:

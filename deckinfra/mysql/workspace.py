@@ -127,7 +127,7 @@ class Workspace:
     def mark(self, session: Session) -> None:
         """Make the table that the next swap renames."""
         session.execute(f"DROP TABLE IF EXISTS {self.table(DONE)}")
-        session.execute(f"CREATE TABLE IF NOT EXISTS {self.table(BEGUN)} (n INT) ENGINE = InnoDB")
+        session.execute(f"CREATE TABLE IF NOT EXISTS {self.table(BEGUN)} (n INT PRIMARY KEY) ENGINE = InnoDB")
 
     def is_done(self, session: Session) -> bool:
         """Whether the tables of the swap that the journal tells of were renamed."""

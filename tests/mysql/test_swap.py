@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 from deckinfra.mysql.names import quoted
-from tests.mysql.support import beside, fill, live_of, objects_of, picture, restore, run
+from tests.mysql.support import beside, connect, fill, live_of, objects_of, picture, restore, run
 from tests.support.servers import Server
 
 
@@ -70,3 +73,58 @@ def test_an_empty_database_is_kept_too(server: Server, database: str) -> None:
     with live.lock("db.undo-restore", timeout=10):
         live.undo()
     assert live.state().tables == ()
+
+
+HOSTILE = {
+    "sql_select_limit": "0",
+    "max_join_size": "1",
+    "sql_safe_updates": "1",
+    "foreign_key_checks": "0",
+    "completion_type": "1",
+    "sql_notes": "0",
+    "max_error_count": "0",
+    "transaction_read_only": "1",
+    "transaction_isolation": "'READ-UNCOMMITTED'",
+}
+HOSTILE_OF = {
+    "mysql": {"max_execution_time": "1", "sql_require_primary_key": "1"},
+    "mariadb": {"max_statement_time": "0.0001", "sql_if_exists": "1", "idle_transaction_timeout": "1"},
+}
+
+
+@contextmanager
+def _hostile(server: Server) -> Iterator[None]:
+    """Have a server hand values to whoever connects that leave out rows, refuse, or end statements."""
+    values = HOSTILE | HOSTILE_OF[server.dialect]
+    with closing(connect(server)) as connection, connection.cursor() as cursor:
+        for name, value in values.items():
+            cursor.execute(f"SET GLOBAL {name} = {value}")
+        try:
+            yield
+        finally:
+            for name in values:
+                cursor.execute(f"SET GLOBAL {name} = DEFAULT")
+
+
+def test_global_values_of_a_server_change_nothing_in_what_is_done(server: Server, database: str) -> None:
+    fill(server, database, "old")
+    before = picture(server, database)
+    new = objects_of(server, database, "new")
+    live = live_of(server, database)
+    tables = live.state().tables
+    with _hostile(server), live.lock("db.restore", timeout=10):
+        assert live.state().tables == tables
+        assert list(live.recover()) == []
+    with live.lock("db.restore", timeout=10), live.scratch("db.restore") as scratch:
+        fill(server, scratch.name, "new", objects=False)
+        with _hostile(server):
+            live.swap(scratch, "replaced by new", new)
+    assert [row[2] for row in picture(server, database)["views"]["a_top"]] == ["new", "new"]
+    assert beside(server, database) == ["kept"]
+    with _hostile(server), live.lock("db.undo-restore", timeout=10):
+        live.undo()
+        newest, *others = live.kept()
+        assert others == []
+        live.discard(newest)
+    assert picture(server, database) == before
+    assert beside(server, database) == []
