@@ -33,6 +33,10 @@ _ADMIN_HINT: Final = (
     "Backups and restores need an account that may do this: set DATABASE_ADMIN_USER and DATABASE_ADMIN_PASSWORD."
 )
 _SERVER_HINT: Final = "Nothing was changed. Is the server running, and are DATABASE_URL's host and port right?"
+_SILENT_HINT: Final = (
+    "Nothing was changed. Something takes connections there and is no server that works: "
+    "is it starting, stopped or paused, or is DATABASE_URL's port another program's?"
+)
 _DISK_HINT: Final = "What was live is live still. Make room on the server's disk and run it again."
 _CONNECTIONS_HINT: Final = "Nothing was changed. Run it again later, or raise the server's limit of connections."
 
@@ -54,17 +58,24 @@ _KNOWN: Final[dict[int, tuple[str, str]]] = {
     2002: ("cannot be reached", _SERVER_HINT),
     2003: ("cannot be reached", _SERVER_HINT),
 }
+_REFUSED_HINT: Final = (
+    "What it said is its own reason. Set that right and run it again: what was left half done is cleaned up then."
+)
 _GONE: Final = ("went away", "Look at the server's log, then run it again: what was left half done is cleaned up then.")
 
 
 @contextmanager
-def translated(url: DatabaseURL) -> Iterator[None]:
+def translated(url: DatabaseURL, *, connecting: bool = False) -> Iterator[None]:
     """Raise what PyMySQL raises in the context as :class:`DatabaseError` or :class:`LockedError`."""
     import pymysql
 
     try:
         yield
     except pymysql.err.Error as error:
+        if connecting and _code(error) in GONE:
+            raise DatabaseError(
+                f"the database {url} does not answer: {reason(error, url)}", hint=_SILENT_HINT
+            ) from error
         raise database_error(error, url) from error
 
 
@@ -81,7 +92,7 @@ def database_error(error: pymysql.err.Error, url: DatabaseURL) -> DeckinfraError
     elif isinstance(getattr(error, "original_exception", None), socket.gaierror):
         what, hint = "is on a host that is not known", "Nothing was changed. Is the host in DATABASE_URL right?"
     else:
-        what, hint = _KNOWN.get(code, ("refused", "Look at what it said; 'invoke doctor' looks at the rest."))
+        what, hint = _KNOWN.get(code, ("refused a statement", _REFUSED_HINT))
     return DatabaseError(f"the database {url} {what}: {text}", hint=hint)
 
 

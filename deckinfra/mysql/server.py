@@ -141,12 +141,13 @@ class Server:
         A statement that takes longer than ``limit`` seconds is given up. :class:`DatabaseError` says why there is no
         connection: host, port, user, password, database.
         """
-        connection = self._opened(schema, limit)
+        connection = self._opened(schema)
         try:
             session = Session(connection, self.url, self._trace)
             session.settle()
             session.execute(" ".join(_VARIABLES.split()))
             session.execute(_TRANSACTIONS)
+            _allow(connection, limit)
             yield session
         finally:
             if connection.open:
@@ -188,13 +189,13 @@ class Server:
         with self.connect() as session:
             return session.query(f"SELECT {expression}")[0][0]
 
-    def _opened(self, schema: str | None, limit: float) -> pymysql.Connection[Any]:
+    def _opened(self, schema: str | None) -> pymysql.Connection[Any]:
         import pymysql
 
         url = self.url
         options: dict[str, Any] = {name: value for name, value in parse_qsl(url.query) if name in _OPTIONS}
         try:
-            with translated(url):
+            with translated(url, connecting=True):
                 return pymysql.connect(
                     host=url.host,
                     port=url.port or 3306,
@@ -204,14 +205,20 @@ class Server:
                     charset="utf8mb4",
                     autocommit=True,
                     connect_timeout=CONNECT_LIMIT,
-                    read_timeout=limit,
-                    write_timeout=limit,
+                    read_timeout=CONNECT_LIMIT,  # its greeting too, which a server that is stopped never sends
+                    write_timeout=CONNECT_LIMIT,
                     **options,
                 )
         except (OSError, RuntimeError) as error:  # files of TLS; a way to log in that the driver does not know
             raise DatabaseError(
                 f"no connection to the database {url}: {error}", hint="Nothing was changed. Look at DATABASE_URL."
             ) from error
+
+
+def _allow(connection: pymysql.Connection[Any], limit: float) -> None:
+    """Have the driver, which takes one limit for greeting and statements, wait up to ``limit`` from now on."""
+    connection._read_timeout = limit  # type: ignore[attr-defined]
+    connection._write_timeout = limit  # type: ignore[attr-defined]
 
 
 def _doubled(name: re.Match[str]) -> str:

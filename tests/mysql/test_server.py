@@ -10,8 +10,9 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, LockedError
 from deckinfra.mysql import Server as Account
+from deckinfra.mysql.server import CONNECT_LIMIT
 from tests.mysql.support import connect, fill, run, url_of
-from tests.support.servers import Server
+from tests.support.servers import Server, docker
 
 
 def _error(url: DatabaseURL, statement: str = "SELECT 1", schema: str | None = None) -> DatabaseError:
@@ -75,3 +76,30 @@ def test_others_locks_are_waited_for_a_short_time(server: Server, database: str)
     with pytest.raises(LockedError, match="kept busy"), Account(url_of(server, database)).connect(database) as session:
         session.execute("DROP TABLE plain")
     blocker.close()
+
+
+def test_a_server_that_takes_connections_and_says_nothing_is_given_up(mysql_server: Server) -> None:
+    docker("pause", mysql_server.container)
+    try:
+        error = _error(url_of(mysql_server, "first"))
+    finally:
+        docker("unpause", mysql_server.container)
+    assert "does not answer" in error.message
+    assert "paused" in error.hint
+
+
+def test_a_statement_may_take_longer_than_connecting(mysql_server: Server) -> None:
+    wanted = CONNECT_LIMIT + 1
+    with Account(url_of(mysql_server, "first")).connect() as session:
+        assert session.query(f"SELECT SLEEP({wanted})") == [(0,)]
+
+
+def test_a_statement_that_takes_longer_than_its_limit_is_given_up(server: Server) -> None:
+    with Account(url_of(server, "first")).connect(limit=1) as session, pytest.raises(DatabaseError, match="went away"):
+        session.query("SELECT SLEEP(20)")
+
+
+def test_what_a_server_refuses_is_told_in_its_own_words(server: Server) -> None:
+    error = _error(url_of(server, "first"), "SELECT 1 FROM DUAL WHERE")
+    assert "refused a statement: You have an error in your SQL syntax" in error.message
+    assert "doctor" not in error.hint
