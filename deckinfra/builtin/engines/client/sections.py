@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from deckinfra.ports import MAX_CHUNK, Chunk
+from deckinfra.ports import Chunk
 
 TABLE: Final = "table"
 SEQUENCE: Final = "sequence"
@@ -19,7 +19,7 @@ FRAME: Final = "dump"
 """The kind of what stands before the first table and behind the last."""
 
 CHUNK: Final = 4 * 1024 * 1024
-"""Bytes from which on a chunk ends with the line."""
+"""Bytes from which on a chunk ends with the line; at twice as many it ends in the middle of one."""
 
 _LONG: Final = 1024 * 1024
 _MARKERS: Final = (
@@ -151,8 +151,8 @@ class Chunker:
 
     def _size(self) -> int | None:
         """Give where the next chunk ends: with the line in which it is large enough, or in it if that is too long."""
-        line_end = self._open.find(b"\n", CHUNK - 1, MAX_CHUNK) + 1
-        return line_end or (MAX_CHUNK if len(self._open) >= MAX_CHUNK else None)
+        line_end = self._open.find(b"\n", CHUNK - 1, 2 * CHUNK) + 1
+        return line_end or (2 * CHUNK if len(self._open) >= 2 * CHUNK else None)
 
     def _chunk(self, size: int) -> Chunk:
         data = bytes(memoryview(self._open)[:size])

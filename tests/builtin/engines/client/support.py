@@ -16,7 +16,6 @@ from deckinfra.builtin.environments.local import LocalEnvironment
 from deckinfra.core.command import Command, Completed
 from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Settings, Stage
-from deckinfra.core.urls import DatabaseURL
 from deckinfra.plugins import PluginManager
 from deckinfra.ports import DatabaseTools, Engine, Executor, Kept
 from deckinfra.services.restore import compare
@@ -42,8 +41,7 @@ class ServerEnvironment(LocalEnvironment):
     def database_tools(self) -> DatabaseTools:
         """Give the container, and the database as it is seen there."""
         group = self.settings.group(DatabaseSettings)
-        url = DatabaseURL("mysql", "", host="127.0.0.1", port=3306, database=self.database_url().database)
-        return DatabaseTools(self._tools, group.administering(url))
+        return DatabaseTools(self._tools, group.administering(replace(self.database_url(), port=3306)))
 
 
 def container_executor(server: Server) -> Executor:
@@ -61,6 +59,7 @@ def engine_on(
     database: str,
     root: Path,
     executor: Executor | None = None,
+    *,
     environ: Mapping[str, str] | None = None,
 ) -> Engine:
     """Open the engine of a database on a test server, as the application does."""

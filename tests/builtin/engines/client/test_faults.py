@@ -80,7 +80,8 @@ def test_a_tool_that_is_killed_is_an_error(server: Server, large: str, tmp_path:
         fake_tools(server, 'echo $$ > "$0.pid"; exec "$REAL" "$@"') as executor,
         engine_on(server, large, tmp_path, executor).snapshot() as snapshot,
     ):
-        docker("exec", server.container, "sh", "-c", "kill -9 $(cat /tmp/fake-*/*.pid)")
+        # Detached: Docker tells of no other end in the container before the tool's output was read.
+        docker("exec", "--detach", server.container, "sh", "-c", "kill -9 $(cat /tmp/fake-*/*.pid)")
         with pytest.raises(DatabaseError, match="ended with exit code 137"):
             list(snapshot.chunks())
 

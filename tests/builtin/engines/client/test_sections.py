@@ -7,7 +7,7 @@ import pytest
 from deckinfra.builtin.engines.client.sections import CHUNK, Chunker, Splitter
 from deckinfra.builtin.engines.client.tally import Tally
 from deckinfra.core.manifest import Facts
-from deckinfra.ports import MAX_CHUNK, Chunk
+from deckinfra.ports import Chunk
 
 HEAD = b"-- MySQL dump 10.13\n--\n/*!40101 SET NAMES utf8mb4 */;\n\n"
 FOOT = b"/*!40103 SET TIME_ZONE=@OLD_TIME_ZONE */;\n\n-- Dump completed\n"
@@ -124,7 +124,7 @@ def test_large_tables_and_long_lines_are_cut_by_their_content(size: int) -> None
     assert facts[0].rows == 8
     assert longest == len(mysql("t", long))
     sizes = [len(chunk.data) for chunk in chunks]
-    assert max(sizes) == MAX_CHUNK
+    assert max(sizes) == 2 * CHUNK
     assert CHUNK <= sizes[1] < CHUNK + 1_000_000
     assert chunks[1].data.endswith(b"');\n")
     assert chunks == looked_at(dump, 12_345)[0]

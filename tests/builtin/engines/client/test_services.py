@@ -10,7 +10,7 @@ import pytest
 from deckinfra.builtin.stores.directory import DirectoryStore
 from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.core.silent import SilentReporter
-from deckinfra.errors import DatabaseError
+from deckinfra.errors import DatabaseError, RefusedError
 from deckinfra.mysql.names import quoted
 from deckinfra.ports import Engine
 from deckinfra.repository import Repository
@@ -122,3 +122,19 @@ def test_a_database_that_is_gone_is_brought_back(
     run(server, None, f"DROP DATABASE {quoted(database)}")
     restored(engine, repository)
     assert {**picture(server, database), "definitions": None} == {**before, "definitions": None}
+
+
+def test_a_definer_that_there_is_not_is_named_and_nothing_changes(
+    server: Server, database: str, repository: Repository, tmp_path: Path
+) -> None:
+    run(server, None, "CREATE USER passing_by@localhost")
+    run(server, database, "CREATE DEFINER = passing_by@localhost PROCEDURE theirs() SELECT 1")
+    engine = engine_on(server, database, tmp_path)
+    backed_up(engine, repository)
+    run(server, database, "DROP PROCEDURE theirs")
+    run(server, None, "DROP USER passing_by@localhost")
+    before = picture(server, database)
+    with pytest.raises(RefusedError, match="procedure 'theirs' belong to passing_by@localhost") as caught:
+        restored(engine, repository)
+    assert "CREATE USER `passing_by`@`localhost`" in caught.value.hint
+    assert picture(server, database) == before
