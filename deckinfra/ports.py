@@ -325,9 +325,10 @@ class Service:
 
     ``state`` is ``running``, ``exited``, ``created``, ``restarting``, ``paused``, ``dead``, or ``absent`` where
     there is no container. ``health`` is ``healthy``, ``unhealthy``, ``starting``, or empty for a service that has no
-    health check. A ``one_shot`` does its work and ends. ``image_id`` is that of the image that runs, which need not
-    be the one that its name stands for now. ``restarts`` counts how often it was started again after it had ended by
-    itself; ``detail`` is what its last health check said, where that failed.
+    health check. A ``one_shot`` does its work and ends. ``image`` is the name of the image that it was started from,
+    and ``image_id`` is that image, which need not be the one that the name stands for now. ``restarts`` counts how
+    often it was started again after it had ended by itself; ``detail`` is what its last health check said, where that
+    failed.
     """
 
     name: str

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deckinfra.core.settings import unusable
-from deckinfra.errors import DeckinfraError, StackError
+from deckinfra.errors import ConfigurationError, DeckinfraError, StackError
 from deckinfra.services.results import DeployResult
+from deckinfra.system.locks import file_lock
+from deckinfra.system.processes import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +29,19 @@ def deploy(project: App) -> DeployResult:
     services do not become healthy, those that ran before are brought back: :class:`StackError` says so, or that they
     could not be.
     """
-    began = time.monotonic()
     problems = project.check_settings()
     if problems:
         raise unusable(project.environment_name, problems)
+    with _alone(project):
+        return _deploy(project)
+
+
+def _deploy(project: App) -> DeployResult:
+    began = time.monotonic()
     reporter, stack = project.reporter, project.stack
     stack.check()
-    before = {service.name: service for service in stack.services() if service.state == "running"}
+    # What has done its work and ended counts as well: its image is part of what there is to go back to.
+    before = {service.name: service for service in stack.services() if service.ready}
     with _leaving(before):
         manifest = _back_up(project, before)
         reporter.step("build")
@@ -62,13 +70,34 @@ def _back_up(project: App, running: Mapping[str, Service]) -> Manifest | None:
 
 
 @contextmanager
+def _alone(project: App) -> Iterator[None]:
+    """Keep other deployments of this environment from here out, at once: two at a time undo each other's work."""
+    folder = project.root / "var"
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = file_lock(
+            folder / f"deploy-{project.environment_name}.lock",
+            Owner.me("deploy"),
+            timeout=0,
+            what=f"the deployment of '{project.environment_name}'",
+        )
+        with lock:
+            yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"the lock of the deployment cannot be made in {folder}: {error.strerror}",
+            hint="Nothing was done. Make the folder writable for you.",
+        ) from error
+
+
+@contextmanager
 def _leaving(running: Mapping[str, Service]) -> Iterator[None]:
     """Add to an error that what runs was left alone."""
     try:
         yield
     except DeckinfraError as error:
         if running:
-            error.hint = f"{error.hint} What ran before goes on running, as it was.".lstrip()
+            error.hint = f"{error.hint} The services that ran before go on running, as they were.".lstrip()
         raise
 
 
@@ -101,10 +130,18 @@ def _brought_back(
 
 
 def _restore_images(project: App, before: Sequence[Service]) -> None:
-    """Give the images that ran before their names again, since a stack is described by names."""
+    """Give the images that ran before their names again, since a stack is described by names.
+
+    Only to the name that each had: under another one, it would be taken for what it is not.
+    """
     stack = project.environment.stack()
     assert stack is not None
     now = {service.name: service for service in stack.services()}
-    names = {now[service.name].image: service.image_id for service in before if service.name in now}
-    for image, image_id in names.items():
+    renamed = [each.name for each in before if each.name in now and now[each.name].image != each.image]
+    if renamed:
+        raise StackError(
+            f"the settings name other images now than those that ran before, for {', '.join(renamed)}",
+            hint="Put those settings back, and run 'invoke stack.up'.",
+        )
+    for image, image_id in {service.image: service.image_id for service in before}.items():
         stack.tag(image_id, image)

@@ -24,13 +24,13 @@ class DeckSettings(SettingsGroup):
         30, ge=1, le=1440, description="For how many minutes a login is good before it has to be repeated."
     )
     app_pool_size: int = setting(
-        10, ge=1, le=500, description="How many connections to the database each process keeps open."
+        10, ge=1, le=200, description="How many connections to the database each process keeps open."
     )
     app_pool_overflow: int = setting(
-        10, ge=0, le=500, description="How many more it opens when all of those are in use, and closes again."
+        10, ge=0, le=200, description="How many more it opens when all of those are in use, and closes again."
     )
     app_pool_timeout: int = setting(
-        5, ge=1, le=300, description="For how many seconds a request waits for a connection before it is refused."
+        5, ge=1, le=60, description="For how many seconds a request waits for a connection before it is refused."
     )
     app_pool_recycle: int = setting(
         1800, ge=1, le=86400, description="After how many seconds a connection is replaced by a new one."

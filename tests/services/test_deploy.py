@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from deckinfra.core.command import Command
-from deckinfra.errors import ConfigurationError, MigrationError, StackError
+from deckinfra.errors import ConfigurationError, LockedError, MigrationError, StackError
 from deckinfra.services.setup import setup
+from deckinfra.system.locks import file_lock
+from deckinfra.system.processes import Owner
 from deckinfra.testing import RecordingReporter
 from tests.support.stacks import IMAGE, StackProject, docker
 from tests.tasks.support import new_project
@@ -113,7 +115,7 @@ def test_a_version_that_cannot_be_built_leaves_the_old_one_running(shop: StackPr
     (shop.root / "app" / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN exit 3\n")
     with pytest.raises(StackError) as caught:
         shop.open().deploy()
-    assert "What ran before goes on running, as it was." in caught.value.hint
+    assert "The services that ran before go on running, as they were." in caught.value.hint
     assert shop.stack.services()[0].started == started
 
 
@@ -124,7 +126,7 @@ def test_a_migration_that_fails_leaves_the_old_version_running(shop: StackProjec
     (shop.root / "app" / "version").write_text("two\n")
     with pytest.raises(MigrationError) as caught:
         shop.open().deploy()
-    assert "What ran before goes on running, as it was." in caught.value.hint
+    assert "The services that ran before go on running, as they were." in caught.value.hint
     assert shop.stack.services()[0].started == started
     assert _version(shop) == "one"
 
@@ -137,3 +139,28 @@ def test_settings_that_are_wrong_are_all_named_before_anything_is_done(shop: Sta
         assert name in caught.value.message
     assert docker("image", "inspect", f"{shop.name}:latest").returncode != 0
     assert not (shop.root / "var").exists()
+
+
+def test_two_deployments_at_once_do_not_meet(shop: StackProject) -> None:
+    shop.open().init_settings()
+    folder = shop.root / "var"
+    folder.mkdir()
+    with (
+        file_lock(folder / "deploy-docker.lock", Owner.me("deploy"), timeout=0, what="it"),
+        pytest.raises(LockedError, match="'docker'"),
+    ):
+        shop.open().deploy()
+    assert docker("image", "inspect", f"{shop.name}:latest").returncode != 0
+
+
+def test_an_image_of_another_name_is_not_called_by_the_new_one(shop: StackProject) -> None:
+    setup(shop.open())
+    compose = shop.root / "docker-compose.yml"
+    compose.write_text(compose.read_text().replace(":latest", ":two"))
+    (shop.root / "app" / "version").write_text("broken\n")
+    try:
+        with pytest.raises(StackError, match="could not be brought back: the settings name other images"):
+            shop.open().deploy()
+        assert docker("run", "--rm", "--entrypoint", "cat", f"{shop.name}:two", "/version").stdout == "broken\n"
+    finally:
+        docker("image", "rm", "--force", f"{shop.name}:two")

@@ -193,7 +193,7 @@ def _look(described: Described, attributes: Mapping[str, Any], container: str) -
         health=status if state["Running"] and status != "none" else "",
         exit_code=state["ExitCode"] if ended else None,
         one_shot=described.one_shot,
-        image=described.image,
+        image=attributes["Config"]["Image"],
         image_id=attributes["Image"],
         ports=tuple(_published(attributes["NetworkSettings"]["Ports"] or {})),
         started=None if started == _NEVER else datetime.fromisoformat(started),
