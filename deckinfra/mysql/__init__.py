@@ -7,5 +7,16 @@ from deckinfra.mysql.live import LiveDatabase, Scratch
 from deckinfra.mysql.objects import ObjectSet
 from deckinfra.mysql.rights import missing_rights
 from deckinfra.mysql.server import Server, Session
+from deckinfra.mysql.tables import crossing_foreign_keys, unsupported_objects
 
-__all__ = ["LiveDatabase", "ObjectSet", "SchemaObject", "Scratch", "Server", "Session", "missing_rights"]
+__all__ = [
+    "LiveDatabase",
+    "ObjectSet",
+    "SchemaObject",
+    "Scratch",
+    "Server",
+    "Session",
+    "crossing_foreign_keys",
+    "missing_rights",
+    "unsupported_objects",
+]

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from deckinfra.errors import RefusedError
 
+from .definitions import ROUTINES
 from .server import Session
+
+_TABLE_TYPES: Final = ("BASE TABLE", "SYSTEM VERSIONED", "SEQUENCE", "VIEW", "TEMPORARY")
+"""Kinds of what stands among the tables, that are dumped or taken down; temporary ones are only their session's."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +63,56 @@ def foreign_keys(session: Session, schema: str) -> dict[str, set[str]]:
     return found
 
 
-def refuse_crossing(session: Session, schema: str) -> None:
-    """Raise :class:`RefusedError` if a foreign key leads into ``schema`` from another one, or out of it."""
+def crossing_foreign_keys(session: Session, schema: str) -> tuple[str, ...]:
+    """Give the foreign keys that lead into ``schema`` from another one, or out of it, as far as the account sees them.
+
+    Each is half a sentence that names the key and both tables. A schema that has any cannot be restored by a swap.
+    """
     rows = session.query(
-        "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME "
+        "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME "
         "FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA IS NOT NULL "
-        "AND TABLE_SCHEMA <> REFERENCED_TABLE_SCHEMA AND (TABLE_SCHEMA = %s OR REFERENCED_TABLE_SCHEMA = %s) LIMIT 1",
+        "AND TABLE_SCHEMA <> REFERENCED_TABLE_SCHEMA AND (TABLE_SCHEMA = %s OR REFERENCED_TABLE_SCHEMA = %s) "
+        "ORDER BY 1, 2, 3",
         schema,
         schema,
     )
-    for from_schema, table, name, to_schema, parent in rows:
+    return tuple(
+        f"foreign key '{name}' leads from {from_schema}.{table} to {to_schema}.{parent}"
+        for from_schema, table, name, to_schema, parent in rows
+    )
+
+
+def refuse_crossing(session: Session, schema: str) -> None:
+    """Raise :class:`RefusedError` if a foreign key leads into ``schema`` from another one, or out of it."""
+    for key in crossing_foreign_keys(session, schema):
         raise RefusedError(
-            f"foreign key '{name}' leads from {from_schema}.{table} to {to_schema}.{parent}, across two schemas",
+            f"{key}, across two schemas",
             hint="Nothing was changed. Restoring one of the two would tear them apart; drop the foreign key first.",
         )
+
+
+def unsupported_objects(session: Session, schema: str) -> tuple[str, ...]:
+    """Give what ``schema`` holds that is none of the kinds which are taken down and made again: kind and name.
+
+    Such as MySQL's libraries of code: a backup is without them. Kinds that newer servers may bring count too, where
+    they stand among the tables or the routines.
+    """
+    rows = session.query(
+        "SELECT TABLE_TYPE, TABLE_NAME FROM information_schema.TABLES "
+        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE NOT IN %s UNION ALL "
+        "SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES "
+        "WHERE ROUTINE_SCHEMA = %s AND ROUTINE_TYPE NOT IN %s ORDER BY 1, 2",
+        schema,
+        _TABLE_TYPES,
+        schema,
+        tuple(kind.upper() for kind in ROUTINES),
+    )
+    here = (
+        "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'information_schema' AND TABLE_NAME = 'LIBRARIES'"
+    )
+    if session.query(here):
+        rows += session.query(
+            "SELECT 'LIBRARY', LIBRARY_NAME FROM information_schema.LIBRARIES WHERE LIBRARY_SCHEMA = %s ORDER BY 2",
+            schema,
+        )
+    return tuple(f"{kind.lower()} '{name}'" for kind, name in rows)
