@@ -13,7 +13,7 @@ from typing import Any, Final
 from deckinfra.core.documents import field_of
 from deckinfra.core.manifest import format_time, parse_time
 
-from .objects import ObjectSet
+from .objects import NOTHING, ObjectSet
 from .tables import Default
 
 _WHAT: Final = "the journal of a restore"
@@ -42,7 +42,8 @@ class State:
 class Entry:
     """One swap: the tables of the schema ``source`` become the live ones, those that were live go to schema ``kept``.
 
-    ``kept`` and ``old`` are None where there was no database. ``put_back`` is the kept state that ``source`` was.
+    ``kept`` and ``old`` are None where there was no database. ``put_back`` is the kept state that ``source`` was;
+    ``left_out`` is what belonged to it and cannot be made.
     """
 
     identity: str
@@ -53,6 +54,7 @@ class Entry:
     kept: str | None = None
     old: State | None = None
     put_back: str = ""
+    left_out: ObjectSet = NOTHING
 
     def document(self) -> dict[str, Any]:
         """Give the entry as a JSON object."""
@@ -65,6 +67,7 @@ class Entry:
             "kept": self.kept,
             "old": self.old.document() if self.old else None,
             "put_back": self.put_back,
+            "left_out": self.left_out.document(),
         }
 
     @classmethod
@@ -80,4 +83,10 @@ class Entry:
             kept=document.get("kept"),
             old=State.from_document(old, _WHAT) if old else None,
             put_back=field_of(document, "put_back", str, _WHAT),
+            left_out=left_out_of(document, _WHAT),
         )
+
+
+def left_out_of(document: Mapping[str, Any], what: str) -> ObjectSet:
+    """Read what was left out, which documents of earlier versions do not speak of."""
+    return ObjectSet.from_document(document["left_out"], what) if "left_out" in document else NOTHING

@@ -14,7 +14,8 @@ from deckinfra.core.manifest import format_time, parse_time
 from deckinfra.errors import UnknownNameError
 from deckinfra.ports import Kept
 
-from .journal import Entry, State
+from .journal import Entry, State, left_out_of
+from .objects import ObjectSet
 from .server import Session
 from .tables import size
 from .workspace import Workspace
@@ -25,11 +26,15 @@ SCHEMA = "kept"
 
 @dataclass(frozen=True)
 class KeptState:
-    """A kept state as its document has it: where its tables are, and what is to be made around them."""
+    """A kept state as its document has it: where its tables are, and what is to be made around them.
+
+    ``left_out`` is what undoing restores left out, so that its text is not lost.
+    """
 
     kept: Kept
     schema: str
     state: State
+    left_out: ObjectSet
 
 
 def document(entry: Entry) -> dict[str, Any] | None:
@@ -37,7 +42,7 @@ def document(entry: Entry) -> dict[str, Any] | None:
     if entry.old is None:
         return None
     about = {"id": entry.identity, "time": format_time(entry.time), "reason": entry.reason, "schema": entry.kept}
-    return {**about, "state": entry.old.document()}
+    return {**about, "state": entry.old.document(), "left_out": entry.left_out.document()}
 
 
 def states(workspace: Workspace, session: Session) -> list[KeptState]:
@@ -83,4 +88,4 @@ def _state(session: Session, found: Mapping[str, Any], what: str) -> KeptState:
         size(session, schema),
         field_of(found, "reason", str, what),
     )
-    return KeptState(kept, schema, state)
+    return KeptState(kept, schema, state, left_out_of(found, what))

@@ -9,12 +9,15 @@ from typing import Final
 from deckinfra.errors import DatabaseError
 
 from .definitions import SchemaObject
-from .faults import NEEDS_PRIVILEGE, code_of
+from .faults import INVALID_VIEW, NEEDS_PRIVILEGE, NO_SUCH_DATABASE, NO_SUCH_TABLE, code_of
 from .names import quoted
 from .server import Session
 
 NO_SUCH_DEFINER: Final = "1449 "
 """What the server's warning begins with where it made something for an account that there is not."""
+
+_NOTHING_BELOW: Final = frozenset({NO_SUCH_DATABASE, NO_SUCH_TABLE, INVALID_VIEW, 1054, 1305})
+"""What the server says to a view that stands on something missing: also a column (1054), a function (1305)."""
 
 
 class Maker:
@@ -69,10 +72,13 @@ class Maker:
             self._orphans.add(one.definer)
 
 
-def make_views(maker: Maker, views: Sequence[SchemaObject], *, replace: bool = False) -> None:
+def make_views(
+    maker: Maker, views: Sequence[SchemaObject], *, replace: bool = False, broken: list[SchemaObject] | None = None
+) -> None:
     """Make views that may stand on each other: those that can be made first, until there are none left.
 
-    No circle is possible: the servers refuse a view that would stand on itself.
+    With a list for ``broken`` ones, views that stand on something that is not there are put into it; without one, they
+    are a :class:`DatabaseError`. No circle is possible: the servers refuse a view that would stand on itself.
     """
     left = list(views)
     while left:
@@ -83,7 +89,11 @@ def make_views(maker: Maker, views: Sequence[SchemaObject], *, replace: bool = F
             except DatabaseError as error:
                 failed[view] = error
         if len(failed) == len(left):
-            raise failed[left[0]]
+            other = [error for error in failed.values() if code_of(error) not in _NOTHING_BELOW]
+            if broken is None or other:
+                raise (other or list(failed.values()))[0]
+            broken += left
+            return
         left = list(failed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
@@ -63,17 +63,28 @@ class ObjectSet:
         """The tables that have triggers."""
         return frozenset(each.table for each in self.triggers)
 
-    def create(self, session: Session, schema: str, *, events: bool = True) -> frozenset[str]:
+    def without(self, these: Collection[SchemaObject]) -> ObjectSet:
+        """Give the set that lacks some."""
+        return ObjectSet(tuple(each for each in self.objects if each not in these))
+
+    def create(
+        self, session: Session, schema: str, *, events: bool = True, broken: list[SchemaObject] | None = None
+    ) -> frozenset[str]:
         """Make them all in ``schema``, where there are none; gives the definers that are no accounts of the server.
 
-        Without ``events``, the events do not run. :class:`DatabaseError` names what could not be made.
+        Without ``events``, the events do not run; for ``broken`` see :func:`.make_views`.
+        :class:`DatabaseError` names what could not be made.
         """
         maker = Maker(session, schema)
         for each in self.of_kind(*ROUTINES):
             maker.make(each)
-        make_views(maker, self.of_kind(VIEW))
+        make_views(maker, self.of_kind(VIEW), broken=broken)
         for each in self.triggers:
             maker.make(each)
         for each in self.of_kind(EVENT):
             maker.make(each, enabled=events)
         return maker.orphans
+
+
+NOTHING: Final = ObjectSet()
+"""A set with nothing in it."""

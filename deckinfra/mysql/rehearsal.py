@@ -5,7 +5,7 @@ from __future__ import annotations
 from deckinfra.errors import DatabaseError, RefusedError
 
 from .apply import clear
-from .definitions import account
+from .definitions import SchemaObject, account
 from .faults import NEEDS_PRIVILEGE, code_of
 from .making import NO_SUCH_DEFINER
 from .names import qualified
@@ -15,15 +15,19 @@ from .server import Session
 _PROBE = "deckinfra~probe"
 
 
-def rehearse(session: Session, schema: str, new: ObjectSet, old: ObjectSet, *, strict: bool) -> None:
+def rehearse(
+    session: Session, schema: str, new: ObjectSet, old: ObjectSet, *, strict: bool
+) -> tuple[SchemaObject, ...]:
     """Make the objects of ``new`` in ``schema``, which nobody uses, and something for every definer in ``old``.
 
     So the swap can make the new ones and, if need be, the old ones again. :class:`DatabaseError` says what cannot be
     made. With ``strict``, a definer that is no account here is a :class:`RefusedError`, unless it was so before:
-    nothing would work that is to run in its name.
+    nothing would work that is to run in its name. Otherwise, views that stand on something missing, which did not work
+    before either, are no error: gives them.
     """
     clear(session, schema)
-    missing = new.create(session, schema, events=False)
+    broken: list[SchemaObject] = []
+    missing = new.create(session, schema, events=False, broken=None if strict else broken)
     gone = {definer for definer in sorted({each.definer for each in old.objects}) if _is_gone(session, schema, definer)}
     clear(session, schema)
     for definer in sorted(missing - gone) if strict else ():
@@ -32,6 +36,7 @@ def rehearse(session: Session, schema: str, new: ObjectSet, old: ObjectSet, *, s
             f"{belongings} belong to {definer}, and the server has no such account: they would fail at every use",
             hint=f"Nothing was changed. Run CREATE USER {account(definer)} ACCOUNT LOCK with the rights they need.",
         )
+    return tuple(broken)
 
 
 def _is_gone(session: Session, schema: str, definer: str) -> bool:

@@ -38,7 +38,7 @@ from .journal import Entry, State
 from .lock import LostLockError, NamedLock
 from .making import Maker, make_views
 from .names import kept_of, next_id, qualified, quoted
-from .objects import ObjectSet
+from .objects import NOTHING, ObjectSet
 from .processes import blockers
 from .rehearsal import rehearse
 from .server import Session
@@ -53,13 +53,15 @@ _PAUSE: Final = 0.5
 class Source:
     """A schema whose tables are to go live, and what is to be made around them.
 
-    ``put_back`` is the id of the kept state that it is, if it is one.
+    ``put_back`` is the id of the kept state that it is, if it is one; ``left_out`` is what belonged to it or to
+    earlier ones and cannot be made, since it stands on something that is not there.
     """
 
     schema: str
     objects: ObjectSet
     default: Default
     put_back: str = ""
+    left_out: ObjectSet = NOTHING
 
 
 def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLock, ...]) -> Kept | None:
@@ -72,7 +74,11 @@ def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLo
     server.require_supported()
     with workspace.made() as session:
         old = ObjectSet.of(session, workspace.database) if default_of(session, workspace.database) else ObjectSet()
-        rehearse(session, source.schema, source.objects, old, strict=not source.put_back)
+        broken = rehearse(session, source.schema, source.objects, old, strict=not source.put_back)
+        if broken:
+            reason = f"{reason}, but for {', '.join(map(str, broken))}: what that stands on is missing"
+            left_out = ObjectSet(tuple(dict.fromkeys((*source.left_out.objects, *broken))))
+            source = replace(source, objects=source.objects.without(broken), left_out=left_out)
         deadline = time.monotonic() + server.patience
         while True:
             for lock in locks:
@@ -90,7 +96,11 @@ def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLo
 
 
 def undo(workspace: Workspace, locks: tuple[NamedLock, ...]) -> tuple[Kept, Kept | None]:
-    """Make the newest kept state live again, and keep the one that it replaces."""
+    """Make the newest kept state live again, and keep the one that it replaces.
+
+    Views that did not work before either are left out; the reason of what is kept now names them, its document has
+    their text.
+    """
     with workspace.server.connect() as session:
         states = kept.states(workspace, session)
         if not states:
@@ -102,7 +112,7 @@ def undo(workspace: Workspace, locks: tuple[NamedLock, ...]) -> tuple[Kept, Kept
                 f"the kept state {newest.kept.id} lacks tables that it had: {', '.join(sorted(lost))}",
                 hint=f"Nothing was changed. Who changed {newest.schema}? To restore a snapshot: 'invoke db.restore'.",
             )
-    source = Source(newest.schema, newest.state.objects, newest.state.default, newest.kept.id)
+    source = Source(newest.schema, newest.state.objects, newest.state.default, newest.kept.id, newest.left_out)
     reason = f"replaced by the undo of a restore, which put {newest.kept.id} back"
     return newest.kept, swap(workspace, source, reason, locks)
 
@@ -147,10 +157,10 @@ def _entry(workspace: Workspace, session: Session, source: Source, reason: str) 
     new = State(tables(session, source.schema), source.objects, source.default)
     default = default_of(session, workspace.database)
     if default is None:
-        return Entry(identity, moment, reason, source.schema, new, put_back=source.put_back)
+        return Entry(identity, moment, reason, source.schema, new, put_back=source.put_back, left_out=source.left_out)
     old = State(tables(session, workspace.database), ObjectSet.of(session, workspace.database), default)
     aside = kept_of(workspace.database, identity)
-    return Entry(identity, moment, reason, source.schema, new, aside, old, source.put_back)
+    return Entry(identity, moment, reason, source.schema, new, aside, old, source.put_back, source.left_out)
 
 
 def _prepare(workspace: Workspace, session: Session, entry: Entry) -> None:

@@ -57,6 +57,31 @@ def test_what_went_live_works(server: Server, database: str) -> None:
     assert run(server, database, "SHOW TABLES LIKE 'deckinfra%'") == []
 
 
+def test_a_view_that_was_broken_before_is_left_out_by_undo_and_its_text_kept(server: Server, database: str) -> None:
+    fill(server, database, "old")
+    before = picture(server, database)
+    run(
+        server,
+        database,
+        "CREATE TABLE gone (i INT)",
+        "CREATE VIEW lost AS SELECT i AS only_here FROM gone",
+        "CREATE VIEW upon AS SELECT only_here FROM lost",
+        "DROP TABLE gone",
+    )
+    live = live_of(server, database)
+    restore(server, live, "new", objects_of(server, database, "new"))
+    text = f"SELECT document FROM {quoted(database + '__deckinfra')}.kept"
+    with live.lock("db.undo-restore", timeout=10):
+        _, now_kept = live.undo()
+    assert now_kept is not None
+    assert "but for view 'lost', view 'upon': what that stands on is missing" in now_kept.reason
+    assert picture(server, database) == before
+    assert "only_here" in run(server, None, text)[0][0]
+    with live.lock("db.undo-restore", timeout=10):
+        live.undo()
+    assert "only_here" in run(server, None, text)[0][0]
+
+
 def test_where_there_was_no_database_one_is_made_and_nothing_kept(server: Server, database: str) -> None:
     live = live_of(server, database)
     assert not live.state().exists
