@@ -52,7 +52,7 @@ SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout =
     SESSION net_write_timeout = {_NET_LIMIT}, SESSION sql_quote_show_create = 1,
     SESSION sql_select_limit = {_UNLIMITED}, SESSION max_join_size = {_UNLIMITED}, SESSION sql_big_selects = 1,
     SESSION sql_safe_updates = 0, SESSION sql_auto_is_null = 0, SESSION completion_type = 0,
-    SESSION foreign_key_checks = 1, SESSION unique_checks = 1, SESSION sql_notes = 1, SESSION max_error_count = 1024
+    SESSION foreign_key_checks = 1, SESSION unique_checks = 1, SESSION sql_notes = 1
     /*!50708 , SESSION max_execution_time = 0 */
     /*!80030 , SESSION show_gipk_in_create_table_and_information_schema = 1 */
     /*M! , SESSION max_statement_time = 0, SESSION idle_transaction_timeout = 0,
