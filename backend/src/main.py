@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter
 from asgi_correlation_id import CorrelationIdMiddleware
 from fastapi import FastAPI
@@ -49,7 +48,7 @@ def create_app(settings: Settings, migrations: Path = ROOT / "migrations") -> Fa
         metrics=Metrics(),
         passwords=Passwords(),
         tokens=Tokens(settings.app_secret_key, settings.app_token_minutes),
-        hashing=CapacityLimiter(HASHES_AT_ONCE),
+        hashing=Turns(HASHES_AT_ONCE, settings.app_pool_timeout, "Too many are signing in or up just now."),
         started=time.monotonic(),
     )
 

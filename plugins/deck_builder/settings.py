@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import field_validator
@@ -11,6 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Problem, SettingsGroup, Stage, setting
+
+_TOKEN: Final = re.compile(r"[!-~]+")
+"""What a bearer token is made of, and more: ASCII that can be seen."""
 
 
 class DeckSettings(SettingsGroup):
@@ -52,6 +56,14 @@ class DeckSettings(SettingsGroup):
     clash_royale_api_attempts: int = setting(
         4, ge=1, le=10, description="How often it is asked before giving up, when it is busy or cannot be reached."
     )
+
+    @field_validator("clash_royale_api_key")
+    @classmethod
+    def _is_token(cls, key: Secret | None) -> Secret | None:
+        if key is not None and not _TOKEN.fullmatch(key.reveal()):
+            hint = "Copy it again, as one line without spaces: it may have been wrapped."
+            raise PydanticCustomError("setting", "{reason}", {"reason": "it cannot be sent as a key", "hint": hint})
+        return key
 
     @field_validator("clash_royale_api_url")
     @classmethod

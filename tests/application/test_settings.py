@@ -96,3 +96,10 @@ def test_the_key_is_not_sent_unencrypted_in_production() -> None:
     url = {"CLASH_ROYALE_API_URL": "http://api.example/v1"}
     assert problems(**url) == []
     assert problems("production", **url) == ["CLASH_ROYALE_API_URL is no https:// address in production"]
+
+
+@pytest.mark.parametrize("key", ["abc\rSECRETpart", "abc\nSECRETpart", "abc SECRETpart", "abcéSECRETpart"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(key: str) -> None:
+    (problem,) = problems(CLASH_ROYALE_API_KEY=key)
+    assert problem.startswith("CLASH_ROYALE_API_KEY ")
+    assert "SECRET" not in problem.replace("CLASH_ROYALE_API_KEY", "")

@@ -1,14 +1,13 @@
 """Accounts, and signing in.
 
 Hashing takes memory and time, so it happens outside of transactions, a few at a time: a wave of logins
-neither uses up the pool nor the memory.
+uses up neither the pool nor the memory, and is turned away rather than kept waiting.
 """
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from anyio import to_thread
 from fastapi import APIRouter
 
 from src.schemas.problem import problems
@@ -24,7 +23,7 @@ router = APIRouter(prefix="/api", tags=["users"], responses=problems(503))
 @router.post("/users", status_code=HTTPStatus.CREATED, responses=problems(400, 409, 413, 422))
 async def register(context: InContext, registration: Registration) -> UserOut:
     """Make an account. Names and addresses are taken in upper and lower case at once."""
-    hashed = await to_thread.run_sync(context.passwords.hash, registration.password, limiter=context.hashing)
+    hashed = await context.hashing.run(lambda: context.passwords.hash(registration.password))
 
     def add() -> UserOut:
         return context.database.run(
@@ -47,7 +46,7 @@ async def login(context: InContext, login: Login) -> Token:
 
     found = await context.turns.run(find)
     stored = None if found is None else found[1]
-    good = await to_thread.run_sync(context.passwords.verify, stored, login.password, limiter=context.hashing)
+    good = await context.hashing.run(lambda: context.passwords.verify(stored, login.password))
     if found is None or not good:
         raise Unauthorized("The name or the password is wrong.")
     user_id, old = found
@@ -66,7 +65,7 @@ def get_me(context: InContext, user_id: SignedIn) -> UserOut:
 
 async def _hash_anew(context: Context, user_id: int, old: str, password: str) -> None:
     """Store a hash with today's parameters: only a login has the password to make one."""
-    new = await to_thread.run_sync(context.passwords.hash, password, limiter=context.hashing)
+    new = await context.hashing.run(lambda: context.passwords.hash(password))
     await context.turns.run(
         lambda: context.database.run(lambda session: users.replace_hash(session, user_id, old, new))
     )

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from anyio import CapacityLimiter
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -32,7 +31,7 @@ class Context:
     metrics: Metrics
     passwords: Passwords
     tokens: Tokens
-    hashing: CapacityLimiter
+    hashing: Turns
     started: float
 
 

@@ -1,4 +1,4 @@
-"""Turns at the database: as many requests at a time as there are connections; the others wait, but not for long."""
+"""Turns at what there is little of: so many requests at a time; the others wait, but not for long."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import anyio
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 
 from src.utils.errors import Unavailable
 from src.utils.faults import SOON
@@ -16,11 +16,16 @@ _Result = TypeVar("_Result")
 
 
 class Turns:
-    """``most`` turns at a time, given in order. Who waits needs neither a thread nor a connection."""
+    """``most`` turns at a time, given in order. Who waits needs neither a thread nor a connection.
 
-    def __init__(self, most: int, limit: float) -> None:
+    ``refusal`` is said to whoever waited for ``limit`` seconds in vain.
+    """
+
+    def __init__(self, most: int, limit: float, refusal: str = "Every connection to the database is in use.") -> None:
         self._free = anyio.Semaphore(most)
+        self._threads = CapacityLimiter(most)
         self._limit = limit
+        self._refusal = refusal
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
@@ -29,7 +34,7 @@ class Turns:
             with anyio.fail_after(self._limit):
                 await self._free.acquire()
         except TimeoutError:
-            raise Unavailable("Every connection to the database is in use.", SOON) from None
+            raise Unavailable(self._refusal, SOON) from None
         try:
             yield
         finally:
@@ -38,4 +43,4 @@ class Turns:
     async def run(self, work: Callable[[], _Result]) -> _Result:
         """Do ``work`` in a thread, when it is its turn."""
         async with self.one():
-            return await run_in_threadpool(work)
+            return await to_thread.run_sync(work, limiter=self._threads)

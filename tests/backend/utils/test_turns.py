@@ -44,6 +44,16 @@ def test_who_gets_no_turn_in_time_is_told_when_to_come_again() -> None:
     assert anyio.run(main) == "after that"
 
 
+def test_what_is_said_to_those_turned_away_is_whoevers_turns_they_are() -> None:
+    async def main() -> None:
+        turns = Turns(1, 0.01, "Not now.")
+        async with turns.one():
+            with pytest.raises(Unavailable, match="Not now"):
+                await turns.run(lambda: None)
+
+    anyio.run(main)
+
+
 def test_a_turn_that_ends_badly_is_given_back() -> None:
     async def main() -> None:
         turns = Turns(1, 30)
