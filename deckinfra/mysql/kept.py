@@ -15,6 +15,7 @@ from deckinfra.errors import UnknownNameError
 from deckinfra.ports import Kept
 
 from .journal import Entry, State, left_out_of
+from .names import is_name_of_kept
 from .objects import ObjectSet
 from .server import Session
 from .tables import size
@@ -77,6 +78,16 @@ def orphans(workspace: Workspace, session: Session) -> list[str]:
     """Give the schemas that were to hold a kept state, but that no document speaks of."""
     listed = {each.schema for each in states(workspace, session)}
     return [schema for schema, _, _ in workspace.recorded(session, SCHEMA) if schema not in listed]
+
+
+def unknown(workspace: Workspace, session: Session) -> list[str]:
+    """Give the schemas that are called as kept states of this database are, and that nothing written down speaks of."""
+    known = set()
+    if workspace.is_there(session):  # an account that may not see it may not read it either
+        known = {each.schema for each in states(workspace, session)}
+        known |= {schema for schema, _, _ in workspace.recorded(session, SCHEMA)}
+    names = [row[0] for row in session.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY 1")]
+    return [name for name in names if is_name_of_kept(workspace.database, name) and name not in known]
 
 
 def _state(session: Session, found: Mapping[str, Any], what: str) -> KeptState:

@@ -122,10 +122,14 @@ class LiveDatabase:
             kept.discard(self._workspace, session, kept_state.id)
 
     def recover(self) -> Sequence[str]:
-        """End a swap that died, and remove the schemas that dead processes left; a sentence about each thing done."""
+        """End a swap that died, and remove the schemas that dead processes left; a sentence about each thing done.
+
+        Also one about each schema that looks like a kept state and is listed nowhere: it is for people to look at.
+        """
         with self.server.connect() as session:
+            unknown = [f"schema {name} {_UNKNOWN}" for name in kept.unknown(self._workspace, session)]
             if not self._workspace.is_there(session):
-                return []
+                return unknown
             done = []
             live = settle(self._workspace, session)
             if live is not None:
@@ -137,7 +141,7 @@ class LiveDatabase:
             for name in kept.orphans(self._workspace, session):
                 self._workspace.remove(session, name)
                 done.append(f"removed schema {name}, which a restore that died left behind")
-            return done
+            return [*done, *unknown]
 
     def _locks(self) -> tuple[NamedLock, ...]:
         return (self._lock,) if self._lock else ()
@@ -150,6 +154,10 @@ class LiveDatabase:
         return (f" CHARACTER SET {charset}" if charset else "") + (f" COLLATE {collation}" if collation else "")
 
 
+_UNKNOWN = (
+    "is called like a state that a restore kept, and nothing is written down of it: it was left as it is; "
+    "look what is in it, and drop it if nobody needs it"
+)
 _TOLD = {
     True: "a restore died when it had gone live; what was missing around it was completed",
     False: "a restore that died before it went live was cleaned up; the database is as it was",

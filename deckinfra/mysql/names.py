@@ -20,6 +20,7 @@ LIMIT: Final = 64
 """How many characters a server takes in a name."""
 
 _DIGEST: Final = 8
+_KEPT: Final = "__kept_"
 _ID: Final = "%Y%m%dT%H%M%S%fZ"
 
 
@@ -46,7 +47,13 @@ def scratch_of(database: str, identity: str) -> str:
 
 def kept_of(database: str, identity: str) -> str:
     """Give the name of the schema of a kept state."""
-    return _beside(database, f"__kept_{identity.lower()}")
+    return _beside(database, f"{_KEPT}{identity.lower()}")
+
+
+def is_name_of_kept(database: str, schema: str) -> bool:
+    """Whether a schema is called as kept states of ``database`` are. Servers may have folded the case of both names."""
+    _, mark, identity = schema.rpartition(_KEPT)
+    return bool(mark and identity) and kept_of(database, identity).casefold() == schema.casefold()
 
 
 def aside_of(table: str, which: str) -> str:

@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from deckinfra.mysql.names import LIMIT, aside_of, kept_of, next_id, qualified, quoted, scratch_of, workspace_of
+from deckinfra.mysql.names import (
+    LIMIT,
+    aside_of,
+    is_name_of_kept,
+    kept_of,
+    next_id,
+    qualified,
+    quoted,
+    scratch_of,
+    workspace_of,
+)
 
 _MOMENT = datetime(2026, 11, 22, 21, 34, 19, 123456, tzinfo=UTC)
 _ID = "20261122T213419123456Z"
@@ -30,6 +40,16 @@ def test_long_names_stay_within_what_a_server_takes_and_apart(length: int) -> No
         assert len(name_of(one)) <= LIMIT
         assert name_of(one) != name_of(other)
     assert len(aside_of(one, "old")) <= LIMIT
+
+
+@pytest.mark.parametrize("database", ["deck", "Deck__kept_x", "ü" * 60])
+def test_a_kept_state_is_known_by_its_name(database: str) -> None:
+    assert is_name_of_kept(database, kept_of(database, _ID))
+    assert is_name_of_kept(database.lower(), kept_of(database, _ID))
+    for other in (f"{database}2", f"a{database}", "deckinfra"):
+        assert not is_name_of_kept(database, kept_of(other, _ID))
+    for name in (database, f"{database}__kept_", scratch_of(database, "5f3a"), workspace_of(database)):
+        assert not is_name_of_kept(database, name)
 
 
 def test_ids_sort_in_the_order_of_the_swaps_whatever_the_clock_does() -> None:

@@ -82,6 +82,21 @@ def test_a_view_that_was_broken_before_is_left_out_by_undo_and_its_text_kept(ser
     assert "only_here" in run(server, None, text)[0][0]
 
 
+def test_a_kept_state_of_which_nothing_is_written_down_any_more_is_named(server: Server, database: str) -> None:
+    fill(server, database, "old")
+    live = live_of(server, database)
+    restore(server, live, "new", objects_of(server, database, "new"))
+    run(server, None, f"CREATE DATABASE {quoted(database + ' other__kept_1')}")  # another database's
+    with live.lock("db.restore", timeout=10):
+        assert list(live.recover()) == []
+    run(server, None, f"DROP DATABASE {quoted(database + '__deckinfra')}")
+    (schema,) = [row[0] for row in run(server, None, "SHOW DATABASES") if row[0].startswith(f"{database}__kept_")]
+    with live.lock("db.restore", timeout=10):
+        (told,) = live.recover()
+    assert told.startswith(f"schema {schema} is called like a state that a restore kept")
+    assert run(server, schema, "SELECT COUNT(*) FROM only_old") == [(0,)]
+
+
 def test_where_there_was_no_database_one_is_made_and_nothing_kept(server: Server, database: str) -> None:
     live = live_of(server, database)
     assert not live.state().exists
