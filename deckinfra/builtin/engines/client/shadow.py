@@ -10,17 +10,31 @@ from deckinfra.core.documents import decode, field_of
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DamagedError, DatabaseError, RefusedError, TimeLimitError
 from deckinfra.mysql import ObjectSet, Scratch, Server
+from deckinfra.mysql.faults import ACCESS_DENIED, code_of
 from deckinfra.mysql.names import quoted
 from deckinfra.ports import SnapshotReader
 
 from .sections import HEAD
-from .snapshot import OBJECTS, found_in, packet_for
+from .snapshot import OBJECTS, found_in, packet_for, uncertain_in
 from .tools import LIMIT, Tools
 
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
 _MODE: Final = b"SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES';\n"
 """The mode that a dump asks for, and more: without it, a 30th of February would become a day 0 without a word."""
 
+_PERMISSIVE: Final = {
+    "mysql": (
+        "innodb_strict_mode",
+        "restrict_fk_on_non_standard_key",
+        "sql_require_primary_key",
+        "sql_generate_invisible_primary_key",
+    ),
+    "mariadb": ("innodb_strict_mode", "check_constraint_checks", "max_statement_time"),
+}
+"""What is set to 0 for a load: else what a server took once, or under other settings, it would refuse or change."""
+
+_NO_SUCH_VARIABLE: Final = 1193
+_FULL: Final = frozenset({"3", "28", "1021", "1030", "1114"})
 _WHAT: Final = "the snapshot"
 
 
@@ -32,6 +46,7 @@ class ClientShadow:
         self._tools = tools
         self.scratch = scratch
         self.objects = ObjectSet()
+        self._uncertain: Sequence[str] = ()
 
     def load(self, source: SnapshotReader) -> None:
         """Feed the dump to the client, then make views, triggers, routines and events around the tables.
@@ -40,6 +55,7 @@ class ClientShadow:
         :class:`RefusedError`; what the server will not take is a :class:`DatabaseError` with its words.
         """
         self._refuse_misfit(source.details)
+        self._uncertain = uncertain_in(source.details)
         self._set_default(source.details)
         self._feed(source)
         document = b"".join(data for part in source.parts if part.facts.kind == OBJECTS for data in source.read(part))
@@ -53,7 +69,7 @@ class ClientShadow:
         Reading every row of every table also has the server check its pages. The dump tools check no foreign keys:
         rows that broke one in the source break it here, too.
         """
-        return found_in(self._server, self.scratch.name, self._tools)
+        return found_in(self._server, self.scratch.name, self._tools, self._uncertain)
 
     def _refuse_misfit(self, details: Any) -> None:
         vendor, version = field_of(details, "vendor", str, _WHAT), field_of(details, "version", str, _WHAT)
@@ -88,7 +104,7 @@ class ClientShadow:
         tools = self._tools
         name, where = tools.client_name, tools.given.executor
         try:
-            done = where.run(tools.load(self.scratch.name), stdin=tools.feed(_dump(source)))
+            done = where.run(tools.load(self.scratch.name), stdin=tools.feed(_dump(source, self._settings())))
         except TimeLimitError as error:
             raise TimeLimitError(
                 f"'{name}' on {where} had not loaded the snapshot within {LIMIT / 3600:g} h",
@@ -98,19 +114,43 @@ class ClientShadow:
             said = tools.complaint(done.stderr) or f"it ended with exit code {done.returncode} and gave no reason"
             raise DatabaseError(
                 f"'{name}' on {where} could not load the snapshot: {said}",
-                hint="The live database was not touched. Look at what it said; is there room on the server's disk?",
+                hint=f"The live database was not touched. {_advice(said)}",
             )
+
+    def _settings(self) -> bytes:
+        """Give the statements that make the server take what it took once, as far as it has such, and as we may."""
+        lines = [_MODE]
+        with self._server.connect() as session:
+            for name in _PERMISSIVE[self._server.vendor]:
+                statement = f"SET SESSION {name} = 0"
+                try:
+                    session.execute(statement)
+                except DatabaseError as error:
+                    if code_of(error) not in (*ACCESS_DENIED, _NO_SUCH_VARIABLE):
+                        raise
+                else:
+                    lines.append(f"{statement};\n".encode())
+        return b"".join(lines)
 
 
 def _series(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
-def _dump(source: SnapshotReader) -> Iterator[bytes]:
-    """Give the dump as the tool wrote it, with our mode after its head, and the end of the last transaction."""
+def _advice(said: str) -> str:
+    code = re.search(r"ERROR (\d+)", said)
+    if code is None:
+        return "Was the client ended from outside, or its container? Then run it again; else look at the server's log."
+    if code[1] in _FULL:
+        return "Make room on the server's disk, then run it again."
+    return "Look at what it said: the server does not take what is in the snapshot at that line."
+
+
+def _dump(source: SnapshotReader, settings: bytes) -> Iterator[bytes]:
+    """Give the dump as the tool wrote it, with our settings after its head, and the end of the last transaction."""
     for part in source.parts:
         if part.facts.kind != OBJECTS:
             yield from source.read(part)
         if (part.facts.kind, part.facts.name) == (HEAD.kind, HEAD.name):
-            yield _MODE
+            yield settings
     yield b"\nCOMMIT;\n"

@@ -23,7 +23,17 @@ _AHEAD: Final = 4 * 1024 * 1024
 _ENDING: Final = 60.0
 """Seconds that a tool which is not needed any more has to end."""
 
-_BAD: Final = re.compile(rb"error|fail|could ?n[o']t|can ?n?[o']t|lost|denied|unknown", re.IGNORECASE)
+STALL: Final = 1800.0
+"""Seconds that a tool may give nothing while its output is awaited: as long as it puts a large table in order."""
+
+_HARMLESS: Final = re.compile(rb"(?:-- )?(?:[\w./-]+: )?\[?(?:warning|note|deprecated)\b", re.IGNORECASE)
+"""What a line begins with that a tool says and that is no complaint. Whatever else it says is one."""
+
+_ENDED_FROM_OUTSIDE: Final = frozenset({129, 130, 137, 143})
+"""Exit codes of a tool that a signal ended."""
+
+
+_NONE: Final = "What it gave is not taken for a backup."
 
 
 class _AbandonedError(Exception):
@@ -33,7 +43,8 @@ class _AbandonedError(Exception):
 class DumpStream:
     """A dump tool at work. Made by :func:`dumping`."""
 
-    def __init__(self, tools: Tools, command: Command) -> None:
+    def __init__(self, tools: Tools, command: Command, stall: float) -> None:
+        self._stall = stall
         self._tools = tools
         self._command = command
         self._changed = threading.Condition()
@@ -49,11 +60,12 @@ class DumpStream:
     def pieces(self) -> Iterator[bytes]:
         """Give the output as it comes. It ends when the tool has ended well: else with :class:`DatabaseError`.
 
-        ``warnings`` has what the tool said besides, then.
+        ``warnings`` has what the tool said besides, then. :class:`TimeLimitError` if nothing comes for too long.
         """
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._pieces or self._over)
+                if not self._changed.wait_for(lambda: self._pieces or self._over, self._stall):
+                    raise self._stalled()
                 if not self._pieces:
                     break
                 piece = self._pieces.popleft()
@@ -117,22 +129,44 @@ class DumpStream:
             problem = f"ended with exit code {self._completed.returncode}: {said or 'it gave no reason'}"
         elif self._tail != CLOSING:
             problem = f"broke off: its output lacks the closing line{f'; it said: {said}' if said else ''}"
-        elif any(_BAD.search(line) for line in lines):
+        elif not all(_HARMLESS.match(line) for line in lines if line.strip()):
             problem = f"complained: {said}"
         else:
             self.warnings = tuple(f"{name} said: {self._tools.said(line)}" for line in lines if line.strip())
             return
-        raise DatabaseError(
-            f"'{name}' on {where} {problem}",
-            hint="What it gave is not taken for a backup. If tables were changed meanwhile, as by a migration, run it "
-            "again; else look at what it said, and at the server's log.",
+        raise DatabaseError(f"'{name}' on {where} {problem}", hint=f"{_NONE} {self._advice(said)}")
+
+    def _advice(self, said: str) -> str:
+        assert self._completed is not None
+        if self._completed.returncode in _ENDED_FROM_OUTSIDE:
+            return "It was ended from outside: was its container stopped, or did memory run out? Then run it again."
+        if "denied" in said:
+            return (
+                "The account lacks a right: set DATABASE_ADMIN_USER to one that may read everything. On MySQL 9.7, "
+                "that takes SELECT on all schemas, the server's own too: GRANT SELECT ON *.* TO ..."
+            )
+        return (
+            "If tables were changed meanwhile, as by a migration, run it again; else look at what it said, and at the "
+            "server's log."
+        )
+
+    def _stalled(self) -> TimeLimitError:
+        name, where = self._tools.dump_name, self._tools.given.executor
+        begun = "the next rows" if self._tail else "its first line"
+        return TimeLimitError(
+            f"'{name}' on {where} gave nothing for {self._stall / 60:g} min, while {begun} was awaited",
+            hint=f"It was ended. {_NONE} Does the server answer, or is its container paused? Or does somebody hold a "
+            "table locked, as ALTER TABLE does? Then run it again.",
         )
 
 
 @contextmanager
-def dumping(tools: Tools, command: Command) -> Iterator[DumpStream]:
-    """Run a dump tool while the context is open; it is ended with it."""
-    stream = DumpStream(tools, command)
+def dumping(tools: Tools, command: Command, *, stall: float = STALL) -> Iterator[DumpStream]:
+    """Run a dump tool while the context is open; it is ended with it.
+
+    It may give nothing for ``stall`` seconds while its output is awaited.
+    """
+    stream = DumpStream(tools, command, stall)
     thread = threading.Thread(target=stream.run, name="dump", daemon=True)
     thread.start()
     try:

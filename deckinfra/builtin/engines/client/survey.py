@@ -4,48 +4,51 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
-from deckinfra.errors import DatabaseError
-from deckinfra.mysql import ObjectSet, SchemaObject, Server, Session
+from deckinfra.errors import DatabaseError, RefusedError
+from deckinfra.mysql import ObjectSet, SchemaObject, Server, Session, missing_rights, unsupported_objects
 from deckinfra.mysql.definitions import EVENT, TRIGGER, VIEW
-from deckinfra.mysql.faults import INVALID_VIEW, NO_SUCH_TABLE, code_of
+from deckinfra.mysql.faults import ACCESS_DENIED, INVALID_VIEW, NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
 from deckinfra.mysql.tables import Default, default_of, tables
 
-_COUNTER: Final = re.compile(r"^(\) ENGINE=\w+) AUTO_INCREMENT=\d+", re.MULTILINE)
+from .tally import without_counter
+from .witness import rows_elsewhere
+
 _ENDS: Final = re.compile(r" ON SCHEDULE (?:AT |EVERY [^`]*? ENDS )")
-_ROUND_TRIP: Final = (
-    *("ascii", "latin1", "latin2", "latin5", "latin7", "binary", "utf8mb3", "utf8mb4", "utf8"),
-    *("ucs2", "utf16", "utf16le", "utf32", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866"),
-    *("koi8r", "koi8u", "greek", "hebrew", "tis620", "macroman", "macce", "armscii8", "dec8", "hp8", "swe7", "keybcs2"),
-)
-"""Charsets whose every character has a place of its own in UTF-8."""
+_SHAPE: Final = re.compile(r"@(?:[0-9a-f]{4}|[0-9a-z]{2})")
+_ODD: Final = re.compile(r"[^0-9a-z_]")
+_IDENTITIES: Final = {"mysql": "INNODB_TABLES", "mariadb": "INNODB_SYS_TABLES"}
 
 
 @dataclass(frozen=True)
 class Survey:
     """A schema at one moment.
 
-    ``definitions`` are checksums of the statements that make its tables; ``unusable`` are views that stand on what
-    there is not any more; ``locking`` are tables that can only be held still by locking them. ``size`` is about how
-    many bytes a dump of it has.
+    ``definitions`` are checksums of the statements that make its tables, ``identities`` tell a table from another that
+    took its name; ``unusable`` are views that stand on what there is not any more; ``locking`` are tables that can
+    only be held still by locking them. ``size`` is about how many bytes a dump of it has.
     """
 
     default: Default
     objects: ObjectSet
     definitions: Mapping[str, str]
+    identities: Mapping[str, str]
     unusable: tuple[str, ...]
     locking: tuple[str, ...]
     size: int
 
     @classmethod
     def of(cls, session: Session, server: Server, schema: str) -> Survey:
-        """Look at ``schema``; :class:`DatabaseError` if there is none, or the account may not see all of it."""
+        """Look at ``schema``: at what the account may see of it, which need not be all; see :func:`refuse_blindness`.
+
+        :class:`DatabaseError` if there is no such schema, or a part of it can be seen and not read.
+        """
         default = default_of(session, schema)
         if default is None:
             raise DatabaseError(
@@ -56,7 +59,9 @@ class Survey:
         objects = ObjectSet.of(session, schema)
         unusable = tuple(view.name for view in objects.of_kind(VIEW) if not _is_usable(session, schema, view.name))
         definitions = {name: _definition(session, schema, name) for name in tables(session, schema)}
-        return cls(default, objects, definitions, unusable, _locking(session, schema), _size(session, schema))
+        identities = _identities(session, server.vendor, schema, definitions)
+        locking, size = _locking(session, schema), _size(session, schema)
+        return cls(default, objects, definitions, identities, unusable, locking, size)
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -72,6 +77,7 @@ class Survey:
     def refuse_changes(self, later: Survey) -> None:
         """Raise :class:`DatabaseError` if anything but rows was changed up to ``later``."""
         changed = {name for name, text in self.definitions.items() ^ later.definitions.items()}
+        changed |= {name for name, _ in self.identities.items() ^ later.identities.items()}
         changed |= {str(each) for each in _lasting(self.objects) ^ _lasting(later.objects)}
         if changed or self.default != later.default:
             named = ", ".join(sorted(changed)) or "the charset of the database"
@@ -114,36 +120,40 @@ def default_facts(default: Default) -> Facts:
 
 
 def warnings(session: Session, schema: str, survey: Survey) -> list[str]:
-    """Say what a dump of ``schema`` as text cannot bring back, or costs, in sentences."""
+    """Say what a dump of ``schema`` as text cannot bring back, or costs, in sentences.
+
+    What is lost depends on the rows, too: see :mod:`.losses`.
+    """
     found = []
     if survey.locking:
         found.append(
-            f"nobody could write while this backup was taken, to hold {_listed(survey.locking)} still: "
-            "their engine has no transactions (ALTER TABLE ... ENGINE = InnoDB mends that)"
+            f"all tables were locked while this backup was taken, so that others could change no row: the engine of "
+            f"{_listed(survey.locking)} has no transactions (ALTER TABLE ... ENGINE = InnoDB mends that)"
         )
     if survey.unusable:
         found.append(
             f"left out, since they do not work and could not be made again: views {_listed(survey.unusable)}; "
             "mend or drop them"
         )
+    unsupported = unsupported_objects(session, schema)
+    if unsupported:
+        found.append(f"not in the backup, since this engine knows no such things: {_listed(unsupported)}")
+    elsewhere = rows_elsewhere(session, schema)
+    if elsewhere:
+        found.append(f"of {_listed(elsewhere)} there is no row in the backup: their engine has them in other tables")
     columns = session.query(
-        "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COALESCE(CHARACTER_SET_NAME, ''), COALESCE(COLUMN_DEFAULT, '') "
+        "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COALESCE(COLUMN_DEFAULT, '') "
         "FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME) "
-        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE <> 'VIEW' AND (DATA_TYPE = 'float' OR CHARACTER_SET_NAME IS NOT NULL "
+        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE <> 'VIEW' AND (DATA_TYPE = 'float' "
         "OR COLUMN_DEFAULT LIKE '%%nextval(%%') ORDER BY TABLE_NAME, ORDINAL_POSITION",
         schema,
     )
-    floats = [f"{table}.{name}" for table, name, kind, _, _ in columns if kind.lower() == "float"]
-    lossy = [f"{table}.{name}" for table, name, _, charset, _ in columns if charset and charset not in _ROUND_TRIP]
-    sequences = [f"{table}.{name}" for table, name, _, _, default in columns if "nextval(" in default.lower()]
+    floats = [f"{table}.{name}" for table, name, kind, _ in columns if kind.lower() == "float"]
+    sequences = [f"{table}.{name}" for table, name, _, default in columns if "nextval(" in default.lower()]
     if floats:
         found.append(
             f"of {_listed(floats)} only the first six digits are in the backup: no dump tool prints a FLOAT "
             "whole (DOUBLE or DECIMAL columns come back exactly)"
-        )
-    if lossy:
-        found.append(
-            f"of {_listed(lossy)} rare characters may come back as others: their charset has two for one of UTF-8's"
         )
     if sequences:
         found.append(
@@ -159,6 +169,21 @@ def warnings(session: Session, schema: str, survey: Survey) -> list[str]:
             f"of {_listed([name for (name,) in versioned])} the present rows are in the backup, not their history"
         )
     return found
+
+
+def refuse_blindness(session: Session, schema: str) -> None:
+    """Raise :class:`RefusedError` if the account may not see all of ``schema``.
+
+    What an account may not see is left out of the server's lists, and so of a dump, without a word.
+    """
+    missing = missing_rights(session, schema)
+    if missing:
+        raise RefusedError(
+            f"the account {session.url.username} may not see all of {session.url.with_database(schema)}: it lacks "
+            f"{', '.join(missing)}",
+            hint="No backup was made, since it would lack what is not seen. Set DATABASE_ADMIN_USER to an account that "
+            "may, or grant this one what it lacks.",
+        )
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:
@@ -197,7 +222,33 @@ def _definition(session: Session, schema: str, name: str) -> str:
         if code_of(error) == NO_SUCH_TABLE:  # dropped since the tables were listed, which the comparison will tell
             return ""
         raise
-    return hashlib.sha256(_COUNTER.sub(r"\1", text).encode()).hexdigest()
+    return hashlib.sha256(without_counter(text.encode())).hexdigest()
+
+
+def _identities(session: Session, vendor: str, schema: str, names: Iterable[str]) -> dict[str, str]:
+    """Give what a table has and one that takes its name has not: when it was made, and InnoDB's number for it.
+
+    The number, and those of a table's partitions, only an account with the right PROCESS may see.
+    """
+    made = session.query(
+        "SELECT TABLE_NAME, CREATE_TIME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s", schema
+    )
+    times = {name: str(time) for name, time in made}
+    try:
+        rows = session.query(f"SELECT NAME, TABLE_ID FROM information_schema.{_IDENTITIES[vendor]}")  # noqa: S608
+    except DatabaseError as error:
+        if code_of(error) not in ACCESS_DENIED:
+            raise
+        rows = []
+    # InnoDB knows names as those of files, where what is no plain letter is an @ and a code. Two names of one shape
+    # are kept apart by what stands beside the numbers.
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for path, number in rows:
+        place, _, file = path.lower().partition("/")
+        shape = (_SHAPE.sub("@", place), _SHAPE.sub("@", file.partition("#p#")[0]))
+        numbers.setdefault(shape, []).append(f"{path}={number}")
+    own = _ODD.sub("@", schema.lower())
+    return {name: f"{times.get(name)} {sorted(numbers.get((own, _ODD.sub('@', name.lower())), []))}" for name in names}
 
 
 def _size(session: Session, schema: str) -> int:

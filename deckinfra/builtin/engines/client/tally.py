@@ -1,15 +1,15 @@
 """What the text of a dump tells of each table: how many rows there are, and checksums of definition and data.
 
 A checksum is the SHA-256 of what the dump tool printed. Equal ones prove that source and restored table print the same,
-column by column, in the same order. They prove nothing of what the tool itself does not print: the last digits of a
-FLOAT are the one such thing, and a snapshot warns of it.
+column by column, in the same order. They prove nothing of what the tool does not print, be it digits of a FLOAT, rows
+or a table: what can be found of that, :mod:`.survey`, :mod:`.losses` and :mod:`.witness` find by other ways.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from deckinfra.core.manifest import Facts
@@ -24,10 +24,17 @@ _INSERT: Final = b"\nINSERT INTO `"
 _PREFIX: Final = re.compile(rb"INSERT INTO `(?:[^`]|``)*` (?:\((?:`(?:[^`]|``)*`(?:, )?)*\) )?VALUES[ \n]")
 # Not the same in what was restored, and yet the same: a counter for numbers to come, which others move at any time;
 # and a column's charset beside its collation, which MySQL prints from the second time on, though it says nothing new.
-_COUNTER: Final = re.compile(rb"^(\) ENGINE=\w+) AUTO_INCREMENT=\d+", re.MULTILINE)
+_COUNTER: Final = re.compile(
+    rb"^(\) (?:/\*!\d+ TABLESPACE (?:`(?:[^`]|``)*`|\w+) .*?\*/ )?ENGINE=\w+) AUTO_INCREMENT=\d+", re.MULTILINE
+)
 _CHARSET: Final = re.compile(rb" CHARACTER SET \w+(?= COLLATE \w)")
 _TEXT: Final = re.compile(rb"'((?:[^'\\]|\\.)*)'")
 _MOST: Final = 1024 * 1024
+
+
+def without_counter(definition: bytes) -> bytes:
+    """Give a statement that makes a table without the number that its next row would have."""
+    return _COUNTER.sub(rb"\1", definition)
 
 
 class RowCounter:
@@ -76,6 +83,7 @@ class _Table:
         self.definition = bytearray()
         self.data = hashlib.sha256()
         self.counter = RowCounter()
+        self.has_rows = False
 
 
 class Tally:
@@ -94,18 +102,27 @@ class Tally:
         if not section.rows:
             table.definition += run.data
             return
+        table.has_rows = True
         table.data.update(run.data)
         table.counter.add(run.data, run.fresh)
         if section.name == VERSION_TABLE and len(self._versions) < _MOST:
             self._versions += run.data
 
-    def facts(self) -> Iterator[Facts]:
-        """Give rows and a checksum of the data of each table, and a checksum of each definition."""
+    def rows(self) -> dict[str, int]:
+        """Give how many rows there are of each table that has a definition and rows, be they none."""
+        whole = ((key, table) for key, table in self._tables.items() if table.definition)
+        return {name: table.counter.rows for (kind, name), table in whole if kind != TABLE or table.has_rows}
+
+    def facts(self, uncertain: Collection[str] = ()) -> Iterator[Facts]:
+        """Give rows and a checksum of the data of each table, and a checksum of each definition.
+
+        Of ``uncertain`` tables there is no checksum of the data.
+        """
         for (kind, name), table in self._tables.items():
-            text = _CHARSET.sub(b"", _COUNTER.sub(rb"\1", bytes(table.definition)))
+            text = _CHARSET.sub(b"", without_counter(bytes(table.definition)))
             definition = hashlib.sha256(text).hexdigest()
             if kind == TABLE:
-                yield Facts(TABLE, name, table.counter.rows, table.data.hexdigest())
+                yield Facts(TABLE, name, table.counter.rows, None if name in uncertain else table.data.hexdigest())
                 yield Facts(DEFINITION, name, checksum=definition)
             else:
                 yield Facts(kind, name, checksum=definition)

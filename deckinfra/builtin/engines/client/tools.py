@@ -28,6 +28,7 @@ MAX_PACKET: Final = 1024 * 1024 * 1024
 """Bytes of the largest row that the tools take: as much as the servers' protocol does."""
 
 _QUICK: Final = 60.0
+_SESSION: Final = f"SET SESSION sql_select_limit = {2**64 - 1}, max_execution_time = 0, sql_big_selects = 1"
 _MOST: Final = 1000
 _NAMES: Final = {"mysql": ("mysqldump", "mysql"), "mariadb": ("mariadb-dump", "mariadb")}
 _VENDORS: Final = {"mysql": "MySQL", "mariadb": "MariaDB"}
@@ -93,7 +94,8 @@ class Tools:
             "--lock-tables" if locked else "--single-transaction",
         ]
         if self.vendor == "mysql":
-            words += ["--set-gtid-purged=OFF", "--column-statistics=0"]
+            # MariaDB's sets its own limit of time, and knows no such option.
+            words += ["--set-gtid-purged=OFF", "--column-statistics=0", f"--loose-init-command={_SESSION}"]
         else:
             words.append("--skip-no-autocommit")
         words += [f"--ignore-table={schema}.{name}" for name in leave_out]

@@ -1,0 +1,160 @@
+"""What no dump brings back is refused or named at the backup, and not found out at a restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deckinfra.builtin.engines.client.losses import LOSSLESS
+from deckinfra.errors import RefusedError
+from deckinfra.mysql.names import quoted
+from deckinfra.services.restore import compare
+from tests.builtin.engines.client.support import engine_on, restored, taken
+from tests.mysql.support import name_of_a_database, run
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    with name_of_a_database(server) as name:
+        run(server, None, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
+        yield name
+
+
+def test_every_byte_of_the_charsets_that_are_called_lossless_comes_back(server: Server) -> None:
+    known = run(server, None, "SELECT CHARACTER_SET_NAME, MAXLEN FROM information_schema.CHARACTER_SETS")
+    tried = [name for name, longest in known if name in LOSSLESS and longest == 1]
+    for charset in tried:
+        every = ", ".join(
+            f"HEX(CONVERT(CONVERT(_{charset} 0x{byte:02X} USING utf8mb4) USING {charset}))" for byte in range(256)
+        )
+        assert run(server, None, f"SELECT {every}")[0] == tuple(f"{byte:02X}" for byte in range(256)), charset
+    assert LOSSLESS - set(tried) == {"utf8", "utf8mb3", "utf8mb4"}
+
+
+@pytest.mark.parametrize(
+    ("charset", "lost", "kept"),
+    [("cp1251", "98", "E0"), ("cp1250", "81", "E1"), ("hebrew", "A1", "E0")],
+)
+def test_text_that_no_dump_brings_back_is_refused(
+    server: Server, database: str, tmp_path: Path, charset: str, lost: str, kept: str
+) -> None:
+    run(
+        server,
+        database,
+        f"CREATE TABLE `an old one` (id INT PRIMARY KEY, `te``xt` VARCHAR(5) CHARACTER SET {charset})",
+        f"INSERT INTO `an old one` VALUES (1, _{charset} 0x{kept}), (2, NULL), (3, '')",
+    )
+    engine = engine_on(server, database, tmp_path)
+    restored(engine, taken(engine))
+    assert run(server, database, "SELECT HEX(`te``xt`) FROM `an old one` WHERE id = 1") == [(kept,)]
+    run(server, database, f"INSERT INTO `an old one` VALUES (4, _{charset} 0x{lost})")
+    with pytest.raises(RefusedError, match=r"an old one\.te`xt \(1 rows\)") as caught:
+        taken(engine)
+    assert "No backup was made" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "named"),
+    [
+        ("id INT PRIMARY KEY, a DOUBLE", "(1, -0e0), (2, 0.5)", "t.a zeros"),
+        ("id INT PRIMARY KEY, a FLOAT", "(1, -0e0), (2, 0.5)", "t.a zeros"),
+        ("a INT NULL, b INT, UNIQUE (a)", "(NULL, 2), (1, 1), (NULL, 1)", "t.a rows whose unique key is NULL"),
+    ],
+)
+def test_what_cannot_be_compared_to_the_bit_is_named_and_restored(
+    server: Server, database: str, tmp_path: Path, columns: str, values: str, named: str
+) -> None:
+    run(server, database, f"CREATE TABLE t ({columns})", f"INSERT INTO t VALUES {values}")
+    engine = engine_on(server, database, tmp_path)
+    snapshot = taken(engine)
+    assert any(named in warning for warning in snapshot.details["warnings"])
+    restored(engine, snapshot)
+    assert len(run(server, database, "SELECT * FROM t")) == values.count("(")
+
+
+def test_decimals_in_json_are_named_and_restored(mysql_server: Server, tmp_path: Path) -> None:
+    with name_of_a_database(mysql_server) as name:
+        run(
+            mysql_server,
+            None,
+            f"CREATE DATABASE {quoted(name)}",
+            f"USE {quoted(name)}",
+            "CREATE TABLE t (id INT PRIMARY KEY, j JSON)",
+            "INSERT INTO t VALUES (1, JSON_OBJECT('price', CAST(1.10 AS DECIMAL(4, 2)))), (2, NULL), (3, '[1.5]')",
+        )
+        engine = engine_on(mysql_server, name, tmp_path)
+        snapshot = taken(engine)
+        assert any("t.j numbers with a decimal point" in warning for warning in snapshot.details["warnings"])
+        restored(engine, snapshot)
+        assert run(mysql_server, name, "SELECT COUNT(*) FROM t") == [(3,)]
+
+
+def test_ordinary_rows_are_compared_to_the_bit(server: Server, database: str, tmp_path: Path) -> None:
+    run(
+        server,
+        database,
+        "CREATE TABLE t (id INT PRIMARY KEY, a DOUBLE, j JSON, u INT NULL, UNIQUE (u))",
+        "INSERT INTO t VALUES (1, 0, '{\"a\": [1.5, \"x\"]}', NULL), (2, -0.5, NULL, NULL), (3, NULL, '1', 1)",
+    )
+    snapshot = taken(engine_on(server, database, tmp_path))
+    assert snapshot.details["uncertain"] == []
+    assert all(each.checksum for each in snapshot.facts if each.kind == "table")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "setting", "statements"),
+    [
+        (
+            "mysql",
+            "sql_require_primary_key",
+            ("CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"),
+        ),
+        (
+            "mysql",
+            "sql_generate_invisible_primary_key",
+            ("CREATE TABLE t (a INT)", "INSERT INTO t VALUES (1)"),
+        ),
+        (
+            "mysql",
+            "",
+            (
+                "SET restrict_fk_on_non_standard_key = OFF",
+                "CREATE TABLE p (id INT PRIMARY KEY, k INT, KEY (k))",
+                "CREATE TABLE t (id INT PRIMARY KEY, k INT, FOREIGN KEY (k) REFERENCES p (k))",
+            ),
+        ),
+        (
+            "mariadb",
+            "",
+            ("CREATE TABLE t (a INT, CHECK (a > 0))", "SET check_constraint_checks = 0", "INSERT INTO t VALUES (-1)"),
+        ),
+        (
+            "mariadb",
+            "",
+            (
+                "SET innodb_strict_mode = 0",
+                "CREATE TABLE t (a INT PRIMARY KEY) ENGINE = InnoDB ROW_FORMAT = DYNAMIC KEY_BLOCK_SIZE = 8",
+            ),
+        ),
+    ],
+)
+def test_what_the_server_took_once_it_takes_again(
+    request: pytest.FixtureRequest, tmp_path: Path, dialect: str, setting: str, statements: tuple[str, ...]
+) -> None:
+    server: Server = request.getfixturevalue(f"{dialect}_server")
+    with name_of_a_database(server) as name:
+        run(server, None, f"CREATE DATABASE {quoted(name)}", f"USE {quoted(name)}", *statements)
+        if setting:
+            server.as_root(f"SET GLOBAL {setting} = 1")
+        try:
+            engine = engine_on(server, name, tmp_path)
+            snapshot = taken(engine)
+            with engine.shadow("test") as shadow:
+                shadow.load(snapshot)
+                assert compare(snapshot.facts, shadow.facts()) == []
+        finally:
+            if setting:
+                server.as_root(f"SET GLOBAL {setting} = 0")
