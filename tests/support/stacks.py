@@ -27,7 +27,7 @@ SMALL = f"""
 services:
   base:
     image: {IMAGE}
-    entrypoint: [sleep, "600"]
+    entrypoint: [sleep, infinity]
     init: true
     healthcheck: {{test: [CMD, test, -e, /tmp/healthy], interval: 300ms, retries: 600}}
   work:
@@ -35,7 +35,7 @@ services:
     entrypoint: [sh, -c, "echo did the work"]
   app:
     image: {IMAGE}
-    entrypoint: [sh, -c, "echo 'ready to serve'; exec sleep 600"]
+    entrypoint: [sh, -c, "echo 'ready to serve'; exec sleep infinity"]
     init: true
     depends_on:
       work: {{condition: service_completed_successfully}}
