@@ -51,7 +51,10 @@ def test_a_dump_by_mysqls_tool() -> None:
         *("--complete-insert", "--tz-utc", "--skip-triggers", "--skip-dump-date", "--skip-add-locks"),
         *("--skip-disable-keys", "--no-tablespaces", "--default-character-set=utf8mb4"),
         *("--max-allowed-packet=1073741824", "--single-transaction", "--set-gtid-purged=OFF"),
-        *("--column-statistics=0", "--ignore-table=my deck.a view", "--", "my deck"),
+        "--column-statistics=0",
+        "--loose-init-command=SET SESSION sql_select_limit = 18446744073709551615, max_execution_time = 0, "
+        "sql_big_selects = 1",
+        *("--ignore-table=my deck.a view", "--", "my deck"),
     ]
     assert 'p "#' not in str(command)
 
