@@ -88,7 +88,10 @@ def test_a_tool_that_is_killed_is_an_error(server: Server, large: str, tmp_path:
 
 def test_a_connection_that_is_cut_is_an_error(server: Server, large: str, tmp_path: Path) -> None:
     with engine_on(server, large, tmp_path).snapshot() as snapshot:
-        (number,) = dumps(server)
+        deadline = time.monotonic() + 20
+        while not (found := dumps(server)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        (number,) = found
         run(server, None, f"KILL {number}")
         with pytest.raises(DatabaseError, match=r"ended with exit code .*(2013|2026|1927)"):
             list(snapshot.chunks())
