@@ -137,7 +137,8 @@ def stack_project_text(project: StackProject) -> str:
 
 def test_a_container_that_makes_room_for_a_newer_one_is_no_failure(stack_project: StackProject) -> None:
     slow = "trap 'sleep 2; exit 0' TERM; touch /tmp/healthy; while :; do sleep 0.1; done"
-    text = stack_project_text(stack_project).replace('[sleep, "600"]', f'[sh, -c, "{slow}"]')
+    text = stack_project_text(stack_project).replace("[sleep, infinity]", f'[sh, -c, "{slow}"]')
+    assert slow in text
     stack_project.write(text)
     first = control(stack_project)[0].up(["base"])
     stack_project.write(text.replace("sleep 0.1", "sleep 0.2"))
