@@ -1,0 +1,56 @@
+"""The five nouns as protocols: what a plugin brings, and what every service may rely on.
+
+A docstring here is a contract. The suites in :mod:`deckinfra.testing` check each sentence that can
+be checked, on the built-ins and on anybody's plugin. Methods raise the errors of
+:mod:`deckinfra.errors` that they name, and no other library's.
+"""
+
+from .engine import (
+    MAX_CHUNK,
+    VERSION_TABLE,
+    Activity,
+    Chunk,
+    DatabaseState,
+    Engine,
+    Kept,
+    RunningQuery,
+    Shadow,
+    Snapshot,
+    SnapshotReader,
+)
+from .environment import DatabaseTools, Environment, on_this_terminal
+from .executor import Executor
+from .registration import Check, EngineFactory, EnvironmentFactory, Seed, StoreFactory
+from .reporter import Progress, Reporter
+from .stack import Service, Stack
+from .store import MAX_BLOB, BlobInfo, Store
+
+__all__ = [
+    "MAX_BLOB",
+    "MAX_CHUNK",
+    "VERSION_TABLE",
+    "Activity",
+    "BlobInfo",
+    "Check",
+    "Chunk",
+    "DatabaseState",
+    "DatabaseTools",
+    "Engine",
+    "EngineFactory",
+    "Environment",
+    "EnvironmentFactory",
+    "Executor",
+    "Kept",
+    "Progress",
+    "Reporter",
+    "RunningQuery",
+    "Seed",
+    "Service",
+    "Shadow",
+    "Snapshot",
+    "SnapshotReader",
+    "Stack",
+    "Store",
+    "StoreFactory",
+    "on_this_terminal",
+]

@@ -1,0 +1,125 @@
+"""The services of an application that run together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from deckinfra.core.command import Command
+
+from .executor import Executor
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service of a stack, as it is at this moment.
+
+    ``state`` is ``running``, ``exited``, ``created``, ``restarting``, ``paused``, ``dead``, or ``absent`` where
+    there is no container. ``health`` is ``healthy``, ``unhealthy``, ``starting``, or empty for a service that has no
+    health check. A ``one_shot`` does its work and ends. ``image`` is the name of the image that it was started from,
+    and ``image_id`` is that image, which need not be the one that the name stands for now. ``restarts`` counts how
+    often it was started again after it had ended by itself; ``detail`` is what its last health check said, where that
+    failed.
+    """
+
+    name: str
+    state: str
+    health: str = ""
+    exit_code: int | None = None
+    one_shot: bool = False
+    image: str = ""
+    image_id: str = ""
+    ports: tuple[str, ...] = ()
+    started: datetime | None = None
+    restarts: int = 0
+    detail: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is nothing to wait for: it is healthy, or has done its work."""
+        if self.one_shot:
+            return self.state == "exited" and self.exit_code == 0
+        return self.state == "running" and self.health in {"", "healthy"}
+
+    @property
+    def failed(self) -> bool:
+        """Whether waiting is of no use: it ended. One that is ``dead`` may be on its way out, to make room."""
+        return self.state == "exited" and not (self.one_shot and self.exit_code == 0)
+
+    @property
+    def described(self) -> str:
+        """How it is, in a few words: ``healthy``, ``exited with 1``."""
+        if self.state == "running":
+            return self.health or "running"
+        ended = f" with {self.exit_code}" if self.state == "exited" and self.exit_code is not None else ""
+        return f"{self.state}{ended}"
+
+
+class Stack(Protocol):
+    """The services of an application that run together: images, containers, volumes.
+
+    Every method raises :class:`StackError` when what runs the stack cannot be reached, is too old, or refuses;
+    the message has its reason, the hint the next step. :class:`UnknownNameError` for a service that there is not.
+    ``output`` is given what a person should see while it works, piece by piece.
+    """
+
+    @property
+    def database(self) -> str:
+        """The name of the service that the database runs in, or empty where it is not among them."""
+
+    @property
+    def timeout(self) -> float:
+        """How many seconds all services together have to become ready, as the settings say."""
+
+    def check(self) -> None:
+        """Look whether the stack can be worked with at all: the engine answers, its files are valid."""
+
+    def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Build the images of ``services`` (none: of all). What runs goes on with the image that it has."""
+
+    def prepare(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
+        """Have the images that :meth:`start` needs: what can be built here and is missing is built, others are fetched.
+
+        What is there stays as it is. An image that can be built here is never fetched.
+        """
+
+    def start(
+        self,
+        services: Sequence[str] = (),
+        *,
+        timeout: float,
+        output: Callable[[bytes], None],
+        until: Callable[[], bool] | None = None,
+    ) -> None:
+        """Create and start ``services`` (none: all), and what they depend on, from images that are there.
+
+        Returns when all were started, which may have to wait until others are healthy or have done their work: at most
+        ``timeout`` seconds, or until ``until()`` is true, which is asked now and then, in whatever thread; then it is
+        a :class:`StackError`. What runs already, as it is described, stays as it is.
+        """
+
+    def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
+        """Stop and remove all containers; with ``volumes`` also their data. Backups stay."""
+
+    def services(self) -> Sequence[Service]:
+        """Give every service that :meth:`start` starts, in the order in which they depend on each other."""
+
+    def tag(self, image_id: str, image: str) -> None:
+        """Give an image a name, which another one may have had: how one goes back to it."""
+
+    def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:
+        """Give the last ``tail`` lines of each of ``services`` (none: all); with ``follow``, go on for ever."""
+
+    def executor(self, service: str) -> Executor:
+        """Give what runs commands in a running service."""
+
+    def interactive(self, service: str, argv: Sequence[str]) -> Command:
+        """Give the command that, run on a terminal, runs ``argv`` in the service with that terminal.
+
+        It is not for an executor, and has no time limit: a person ends it.
+        """
+
+    def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
+        """Run ``argv`` (none: the service's own) in a new container of the service; gives its exit code at its end."""
