@@ -55,6 +55,7 @@ SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout =
     SESSION foreign_key_checks = 1, SESSION unique_checks = 1, SESSION sql_notes = 1
     /*!50708 , SESSION max_execution_time = 0 */
     /*!80030 , SESSION show_gipk_in_create_table_and_information_schema = 1 */
+    /*!80400 , SESSION restrict_fk_on_non_standard_key = 0 */
     /*M! , SESSION max_statement_time = 0, SESSION idle_transaction_timeout = 0,
         SESSION idle_readonly_transaction_timeout = 0, SESSION idle_write_transaction_timeout = 0,
         SESSION check_constraint_checks = 1, SESSION sql_if_exists = 0, SESSION system_versioning_asof = DEFAULT */

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from deckinfra.mysql import ObjectSet
 from deckinfra.mysql.names import quoted
-from tests.mysql.support import beside, connect, fill, live_of, objects_of, picture, restore, run
+from tests.mysql.support import (
+    beside,
+    connect,
+    fill,
+    live_of,
+    name_of_a_database,
+    objects_of,
+    picture,
+    restore,
+    run,
+)
 from tests.support.servers import Server
 
 
@@ -113,6 +124,30 @@ def test_an_empty_database_is_kept_too(server: Server, database: str) -> None:
     with live.lock("db.undo-restore", timeout=10):
         live.undo()
     assert live.state().tables == ()
+
+
+def test_foreign_keys_to_what_is_no_unique_key_are_swapped_and_put_back(mysql_server: Server) -> None:
+    with name_of_a_database(mysql_server) as database:
+        made = (
+            "SET restrict_fk_on_non_standard_key = OFF",
+            "CREATE TABLE parent (id INT PRIMARY KEY, k INT, KEY (k))",
+            "CREATE TABLE child (id INT PRIMARY KEY, k INT, CONSTRAINT odd FOREIGN KEY (k) REFERENCES parent (k))",
+        )
+        run(mysql_server, None, f"CREATE DATABASE {quoted(database)}")
+        run(mysql_server, database, *made)
+        live = live_of(mysql_server, database)
+        noted = "CREATE TRIGGER noted BEFORE INSERT ON child FOR EACH ROW SET @a = 1"
+        for further in ("DO 1", noted):  # without triggers, and under LOCK TABLES
+            run(mysql_server, database, further)
+            before = picture(mysql_server, database)
+            with live.lock("db.restore", timeout=10), live.scratch("db.restore") as scratch:
+                run(mysql_server, scratch.name, *made, "INSERT INTO parent VALUES (1, 2)")
+                live.swap(scratch, "replaced by new", ObjectSet())
+            assert live.recover() == []
+            assert run(mysql_server, database, "SELECT k FROM parent") == [(2,)]
+            with live.lock("db.undo-restore", timeout=10):
+                live.undo()
+            assert picture(mysql_server, database) == before
 
 
 HOSTILE = {
