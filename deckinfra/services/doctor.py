@@ -28,6 +28,9 @@ MINIMUM_SQLITE: Final = (3, 35)
 SPARE_BYTES: Final = 256 * 1024 * 1024
 """What must be free beyond a second copy of the database, which a restore makes."""
 
+NEEDING_DATABASE: Final = frozenset({"migrations", "disk"})
+"""The checks that have nothing to look at where the database is not there."""
+
 LONGEST_WITHOUT_BACKUP: Final = {Stage.PRODUCTION: timedelta(hours=26)}
 """How old the newest backup may be: in production a day and some slack, elsewhere as below."""
 
@@ -40,7 +43,7 @@ BUILT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 def doctor(project: App, now: datetime | None = None) -> tuple[Finding, ...]:
     """Make every check, the built-in ones and the plugins', and give a finding for each.
 
-    A check that raises is a finding too. With settings that are not usable, what needs them is not
+    A check that raises is a finding too. With settings or a database that are not usable, what needs them is not
     looked at, and says so. ``now`` (aware) defaults to the clock.
     """
     look = _Look(project, now or datetime.now(UTC))
@@ -61,14 +64,19 @@ def doctor(project: App, now: datetime | None = None) -> tuple[Finding, ...]:
     for check in project.plugins.checks():
         needing_settings.append((check.name, lambda check=check: check.look(project)))  # type: ignore[misc]
     findings = [_finding(name, examine) for name, examine in machine]
-    if findings[-1].ok:
-        if look.has_stack:
-            needing_settings.insert(0, ("stack", look.stack))
-        findings += [_finding(name, examine) for name, examine in needing_settings]
-    else:
-        hint = "Mend the settings first."
-        findings += [Finding(name, ok=False, message="not looked at", hint=hint) for name, _ in needing_settings]
+    if not findings[-1].ok:
+        return (*findings, *(_left_out(name, "settings") for name, _ in needing_settings))
+    if look.has_stack:
+        findings.append(_finding("stack", look.stack))
+    for name, examine in needing_settings:
+        there = name not in NEEDING_DATABASE or all(each.ok for each in findings if each.check == "database")
+        findings.append(_finding(name, examine) if there else _left_out(name, "database"))
     return tuple(findings)
+
+
+def _left_out(check: str, cause: str) -> Finding:
+    """Give the finding of a check that cannot look: one cause is told once."""
+    return Finding(check, ok=False, message="not looked at", hint=f"Mend the {cause} first.")
 
 
 def _finding(name: str, examine: Callable[[], Wrong]) -> Finding:

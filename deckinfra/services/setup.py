@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deckinfra.core.proof import verdict
@@ -12,6 +13,7 @@ from deckinfra.services.results import SetupResult, Step
 if TYPE_CHECKING:
     from deckinfra.app import App
     from deckinfra.core.manifest import Manifest
+    from deckinfra.ports import Service
 
 
 def setup(project: App) -> SetupResult:
@@ -58,10 +60,16 @@ def _stack(project: App) -> tuple[Step, ...]:
     after = project.stack.up()
     # What does its work and ends starts anew each time, and finds nothing to do.
     started = [each.name for each in after if not each.one_shot and each.started != before[each.name].started]
-    healthy = f"{len(after)} services, all healthy or done"
+    healthy = f"{len(after)} services, all healthy or done{_published(after)}"
     if started:
         return (Step("stack", changed=True, summary=f"{healthy}; started: {', '.join(started)}"),)
     return (Step("stack", changed=False, summary=healthy),)
+
+
+def _published(services: Sequence[Service]) -> str:
+    """Say where those services are reached that publish a port."""
+    places = [f"{service.name} at {port.split('->')[0]}" for service in services for port in service.ports]
+    return f" ({', '.join(places)})" if places else ""
 
 
 def _migrate(project: App) -> Step:
@@ -126,9 +134,11 @@ def _proven(project: App) -> Manifest | None:
 def _next(project: App) -> tuple[str, ...]:
     name = project.environment_name
     option = "" if name == project.config.default_environment else f" -e {name}"
-    return (
-        f"invoke db.backup{option}    take the next backup",
-        f"invoke db.drill{option}     prove that it restores",
-        f"invoke doctor{option}       see what could be better",
-        "invoke --list       see everything else",
-    )
+    commands = {
+        f"invoke status{option}": "see everything at a glance",
+        f"invoke db.backup{option}": "take the next backup",
+        f"invoke doctor{option}": "see what could be better",
+        "invoke --list": "see everything else",
+    }
+    width = max(map(len, commands))
+    return tuple(f"{command:{width}}    {purpose}" for command, purpose in commands.items())

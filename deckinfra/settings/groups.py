@@ -106,14 +106,14 @@ class DatabaseSettings(SettingsGroup):
             yield Problem(
                 "DATABASE_ADMIN_PASSWORD",
                 "is not set, and DATABASE_ADMIN_USER is",
-                "Run 'invoke env.init -e NAME' to make one for a server that is yet to be made, or put the password "
+                "Run 'invoke env.init' to make one for a server that is yet to be made, or put the password "
                 "that there is into a file and name it in DATABASE_ADMIN_PASSWORD_FILE.",
             )
         if self.url().dialect != "sqlite" and not self.database_password:
             yield Problem(
                 "DATABASE_PASSWORD",
                 f"is not set, and the database '{self.url()}' is on a server",
-                "Run 'invoke env.init -e NAME' to make one, or put the password that there is into a file "
+                "Run 'invoke env.init' to make one, or put the password that there is into a file "
                 "and name it in DATABASE_PASSWORD_FILE.",
             )
 
@@ -216,7 +216,7 @@ class ApplicationSettings(SettingsGroup):
             yield Problem(
                 "APP_SECRET_KEY",
                 f"has fewer than {SHORTEST_KEY} characters, too few to sign with",
-                "Take it away, and 'invoke env.init -e NAME' makes one.",
+                "Take it away, and 'invoke env.init' makes one.",
             )
         if stage is not Stage.PRODUCTION:
             return

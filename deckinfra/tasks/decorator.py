@@ -7,13 +7,15 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from invoke.tasks import Task
 
 from deckinfra.errors import UsageError
-from deckinfra.tasks.advice import adviser
+from deckinfra.settings.project import VARIABLE
+from deckinfra.tasks.advice import adviser, naming_others
 from deckinfra.tasks.edge import edge
 from deckinfra.tasks.terminal import Terminal
 
@@ -93,11 +95,12 @@ def task(
             with edge(terminal, debug=debug):
                 _refuse_dry_run(context)
                 subject: Any = _open(context, given, terminal) if project else folder_of(context)
-                if settle is not None:
-                    options |= settle(subject, **options)
-                if destroys is not None:
-                    _consent(subject, destroys(subject, **options), given, terminal)
-                result = function(subject, *((terminal,) if live else ()), **options)
+                with _hints(subject, given):
+                    if settle is not None:
+                        options |= settle(subject, **options)
+                    if destroys is not None:
+                        _consent(subject, destroys(subject, **options), given, terminal)
+                    result = function(subject, *((terminal,) if live else ()), **options)
                 if show is not None:
                     terminal.document(result) if given["json"] else show(result, terminal)
                 if judge is not None:
@@ -146,6 +149,13 @@ def _open(context: Context, given: Mapping[str, Any], terminal: Terminal) -> App
 
     terminal.secrets = secrets
     return project
+
+
+def _hints(subject: Any, given: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """Give the context in which a task's errors name other environments, where it was left open which is meant."""
+    if "env" not in given or given["env"] or subject.environ.get(VARIABLE):
+        return nullcontext()
+    return naming_others(subject.root, subject.environment_name)
 
 
 def _consent(project: App, loss: str | None, given: Mapping[str, Any], terminal: Terminal) -> None:

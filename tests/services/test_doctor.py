@@ -150,7 +150,9 @@ def test_a_database_that_is_not_there_or_not_at_this_revision_is_wrong(project: 
     (project.root / "var/shop.db").unlink()
     wrong = _wrong(_open(project))
     assert wrong["database"].message.startswith("there is no database at sqlite:///")
-    assert "not migrated" in wrong["migrations"].message
+    assert wrong["migrations"] == Finding(
+        "migrations", ok=False, message="not looked at", hint="Mend the database first."
+    )
     (project.root / "var/shop.db").write_bytes(b"not a database at all, and long enough to tell" * 40)
     assert {"database", "migrations"} <= set(_wrong(_open(project)))
 

@@ -103,7 +103,12 @@ def test_the_backups_of_another_environment_do_not_count(project: Project) -> No
     _open(project).setup()
     result = _open(project, "other").setup()
     assert [step.name for step in result.steps if step.changed] == STEPS
-    assert result.next[0].startswith("invoke db.backup -e other")
+    assert [line.split("    ")[0].rstrip() for line in result.next] == [
+        "invoke status -e other",
+        "invoke db.backup -e other",
+        "invoke doctor -e other",
+        "invoke --list",
+    ]
 
 
 def test_production_gets_no_example_data(project: Project) -> None:

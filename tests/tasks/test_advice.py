@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from deckinfra.tasks.advice import adviser
+from deckinfra.errors import DatabaseError, DeckinfraError, RefusedError, RepositoryError, UnknownNameError
+from deckinfra.tasks.advice import adviser, naming_others
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,26 @@ def test_what_a_command_says_already_is_not_said_again() -> None:
 def test_other_texts_stay_as_they_are() -> None:
     text = "plugins invoke hooks; it's 'invoked' here, and 'invoke' there"
     assert adviser("deckinfra", "production", True)(text) == text
+
+
+@pytest.mark.parametrize("error", [DatabaseError, RepositoryError, UnknownNameError])
+def test_an_error_about_what_is_not_there_names_the_other_environments(
+    tmp_path: Path, error: type[DeckinfraError]
+) -> None:
+    for name in ("docker", "local", "staging"):
+        (tmp_path / ".secrets" / name).mkdir(parents=True)
+    with pytest.raises(error) as caught, naming_others(tmp_path, "local"):
+        raise error("there is none", hint="Make one.")
+    assert caught.value.hint == (
+        "Make one. This was the environment 'local'; another one is meant by -e docker or -e staging."
+    )
+
+
+def test_other_errors_and_a_project_with_one_environment_are_left_as_they_are(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseError) as alone, naming_others(tmp_path, "local"):
+        raise DatabaseError("there is none")
+    assert alone.value.hint == ""
+    (tmp_path / ".secrets" / "docker").mkdir(parents=True)
+    with pytest.raises(RefusedError) as refused, naming_others(tmp_path, "local"):
+        raise RefusedError("not agreed to", hint="Agree.")
+    assert refused.value.hint == "Agree."

@@ -40,3 +40,11 @@ def test_the_project_is_the_nearest_folder_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "setup.cfg").write_text("[deckinfra]\n")
     (tmp_path / "a" / "setup.cfg").write_text("[metadata]\n")
     assert find_project(inner) == tmp_path
+
+
+def test_who_did_not_say_which_environment_is_told_of_the_others(project: Project) -> None:
+    (project.root / ".secrets" / "docker").mkdir(parents=True)
+    others = "another one is meant by -e docker."
+    assert others in project.invoke("db.restore", "--yes").err
+    assert others not in project.invoke("db.restore", "--yes", "-e", "local").err
+    assert others not in project.invoke("db.restore", "--yes", environ={"DECKINFRA_ENVIRONMENT": "local"}).err

@@ -54,6 +54,19 @@ def test_volumes_are_not_deleted_without_consent(stack: Project) -> None:
     assert stack.invoke("stack.down", "-e", "docker", "--volumes", "--yes").code == 0
 
 
+def test_a_missing_password_keeps_nobody_from_looking_at_the_stack_and_at_backups(stack: Project) -> None:
+    (stack.root / ".secrets" / "docker" / "DATABASE_PASSWORD").unlink()
+    for words in (("stack.ps",), ("stack.logs",), ("stack.down",)):
+        ran = stack.invoke(*words, "-e", "docker")
+        assert ran.code == 0, (words, ran.err)
+    listed = stack.invoke("db.backups", "-e", "docker")
+    assert "DATABASE_PASSWORD" not in listed.err
+    assert "there is no backup repository" in listed.err
+    up = stack.invoke("stack.up", "-e", "docker")
+    assert (up.code, "DATABASE_PASSWORD is not set" in up.err) == (3, True), up.err
+    assert {each["state"] for each in stack.invoke("stack.ps", "-e", "docker", "--json").document} == {"absent"}
+
+
 @pytest.mark.parametrize(
     "words",
     [
