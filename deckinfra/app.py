@@ -96,12 +96,16 @@ class App:
 
     @cached_property
     def settings(self) -> Settings:
-        """The settings; a :class:`ConfigurationError` if those that the library itself uses are not valid."""
-        from deckinfra.settings.groups import BackupSettings, DatabaseSettings, ProjectSettings
+        """The settings; a :class:`ConfigurationError` if those of the project or of its backups are not valid.
+
+        What is wrong with another group is raised when that is asked for.
+        """
+        from deckinfra.settings.groups import BackupSettings, ProjectSettings
         from deckinfra.settings.load import load_settings
 
         self._kind()
-        groups, needed = self.plugins.settings_groups(), (ProjectSettings, DatabaseSettings, BackupSettings)
+        # Not the database's: who looks at a stack or at backups needs no password.
+        groups, needed = self.plugins.settings_groups(), (ProjectSettings, BackupSettings)
         return load_settings(self.root, self.environment_name, groups, self.environ, needed)
 
     @cached_property

@@ -85,4 +85,4 @@ class DockerEnvironment:
 
     @cached_property
     def _stack(self) -> DockerStack:
-        return DockerStack(self.name, self._root, self.settings, self._configured, os.environ)
+        return DockerStack(self.name, self._root, self.settings, os.environ)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.command import Command, Completed
 from deckinfra.core.names import unknown_name
+from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import CommandError, DeckinfraError, StackError, TimeLimitError
+from deckinfra.settings.groups import DatabaseSettings
 from deckinfra.system.executor import LocalExecutor
 
 from .compose import Compose, Model, interpolation
@@ -23,7 +25,6 @@ from .settings import DockerSettings
 
 if TYPE_CHECKING:
     from deckinfra.core.settings import Settings
-    from deckinfra.core.urls import DatabaseURL
     from deckinfra.ports import Executor, Service
 
 OLDEST_COMPOSE: Final = (2, 24)
@@ -42,22 +43,22 @@ _INTERVAL: Final = 0.5
 class DockerStack:
     """Implements :class:`deckinfra.ports.Stack` for the compose files of one environment.
 
-    ``url`` is the database's as the application sees it: where its host is one of the services, that one has the
+    ``DATABASE_URL`` is as the application sees it: where its host is one of the services, that one has the
     database. ``environ`` stands for the process environment. Nothing is asked of Docker before it is needed.
     """
 
-    def __init__(self, name: str, root: Path, settings: Settings, url: DatabaseURL, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str, root: Path, settings: Settings, environ: Mapping[str, str]) -> None:
         self._name = name
         self._root = root
         self._settings = settings
-        self._url = url
         self._environ = interpolation(name, settings, environ)
         self._engine = DockerEngine(name, environ)
 
     @cached_property
     def database(self) -> str:
-        """The service that is the database URL's host, or empty."""
-        return self._url.host if self._url.host in self._model.services else ""
+        """The service that is the database URL's host, or empty. No password is needed to tell it."""
+        host = DatabaseURL.parse(self._settings.values["DATABASE_URL"].text or "").host
+        return host if host in self._model.services else ""
 
     @property
     def timeout(self) -> float:
@@ -106,7 +107,11 @@ class DockerStack:
         output: Callable[[bytes], None],
         until: Callable[[], bool] | None = None,
     ) -> None:
-        """Start by ``docker compose up``, which waits for the conditions of ``depends_on``."""
+        """Start by ``docker compose up``, which waits for the conditions of ``depends_on``.
+
+        A password that is missing is not left to the stack to make anew: its database may have one.
+        """
+        self._settings.group(DatabaseSettings)
         command, ended = self._compose.up(self._chosen(services), timeout), threading.Event()
         try:
             self._act(command, output, "the stack could not be started", _until(until, ended) if until else ())
