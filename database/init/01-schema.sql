@@ -1,5 +1,5 @@
 -- The schema: tables, and whatever else the revisions make.
--- Made by `invoke db.init-sql` from the migrations up to revision 0002: edits here are lost.
+-- Made by `invoke db.init-sql` from the migrations up to revision 0003: edits here are lost.
 
 SET NAMES utf8mb4;
 
@@ -57,3 +57,27 @@ CREATE TABLE cards_cache (
     CONSTRAINT ck_cards_cache_arena CHECK (arena >= 0),
     CONSTRAINT ck_cards_cache_has_evolution CHECK (has_evolution IN (0, 1))
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
+
+-- Revision 0002: Indexes for how the application looks decks and cards up.
+
+CREATE INDEX ix_decks_user_id_created_at ON decks (user_id, created_at);
+
+CREATE INDEX ix_decks_name ON decks (name);
+
+CREATE INDEX ix_decks_created_at ON decks (created_at);
+
+CREATE INDEX ix_cards_cache_name ON cards_cache (name);
+
+CREATE INDEX ix_cards_cache_rarity ON cards_cache (rarity);
+
+CREATE INDEX ix_cards_cache_elixir_cost ON cards_cache (elixir_cost);
+
+CREATE INDEX ix_cards_cache_type ON cards_cache (type);
+
+-- Revision 0003: Names and addresses that differ in an accent or an emoji are not the same.
+
+ALTER TABLE users MODIFY username VARCHAR(50) COLLATE utf8mb4_0900_as_ci NOT NULL;
+
+ALTER TABLE users MODIFY email VARCHAR(254) COLLATE utf8mb4_0900_as_ci NOT NULL;
+
+ALTER TABLE decks MODIFY name VARCHAR(100) COLLATE utf8mb4_0900_as_ci NOT NULL;

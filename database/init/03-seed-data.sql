@@ -1,5 +1,5 @@
 -- Example data for development: not for production.
--- Made by `invoke db.init-sql` from the migrations up to revision 0002: edits here are lost.
+-- Made by `invoke db.init-sql` from the migrations up to revision 0003: edits here are lost.
 
 SET NAMES utf8mb4;
 

@@ -133,15 +133,15 @@ def test_the_migrations_carry_on_from_there_and_go_back(loaded: DatabaseURL, tmp
     shutil.copytree(ROOT / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__"))
     write_revision(
         folder,
+        "0004",
         "0003",
-        "0002",
         "op.add_column('decks', sa.Column('notes', sa.String(80)))",
         "op.drop_column('decks', 'notes')",
     )
     runner = Migrator(folder, loaded)
-    assert runner.upgrade().revisions == ("0003",)
+    assert runner.upgrade().revisions == ("0004",)
     assert select(loaded, "SELECT DISTINCT notes FROM decks") == [(None,)]
-    assert runner.downgrade("0001").revisions == ("0003", "0002")
+    assert runner.downgrade("0001").revisions == ("0004", "0003", "0002")
     assert runner.upgrade("0002").revisions == ("0002",)
 
 

@@ -48,12 +48,12 @@ def run(project: Path, tmp_path: Path) -> Run:
 
 def test_it_looks_migrates_and_takes_back(project: Path, run: Run) -> None:
     steps = [
-        ([], "not migrated (at no revision; to apply: 0001, 0002)"),
-        (["up"], "applied 0001, 0002"),
+        ([], "not migrated (at no revision; to apply: 0001, 0002, 0003)"),
+        (["up"], "applied 0001, 0002, 0003"),
         (["up"], "nothing to do"),
-        (["status"], "up to date (at 0002)"),
-        (["down"], "took back 0002"),
-        (["status"], "behind (at 0001; to apply: 0002)"),
+        (["status"], "up to date (at 0003)"),
+        (["down"], "took back 0003"),
+        (["status"], "behind (at 0002; to apply: 0003)"),
     ]
     for arguments, expected in steps:
         done = run(*arguments)

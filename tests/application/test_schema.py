@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deckinfra.core.urls import DatabaseURL
-from deckinfra.errors import DatabaseError
+from deckinfra.errors import DatabaseError, MigrationError
 from tests.application.support import change, migrator, select
 
 TABLES = {"users", "decks", "cards_cache"}
@@ -64,23 +64,58 @@ def _insert(url: DatabaseURL, table: str, row: dict[str, Any]) -> None:
 def test_up_down_and_up_again(any_url: DatabaseURL) -> None:
     runner = migrator(any_url)
     assert runner.status().state == "not migrated"
-    assert runner.upgrade().revisions == ("0001", "0002")
+    assert runner.upgrade().revisions == ("0001", "0002", "0003")
     assert names(any_url) == (TABLES, INDEXES)
     assert runner.status().state == "up to date"
-    assert [entry.applied for entry in runner.history()] == [True, True]
+    assert [entry.applied for entry in runner.history()] == [True, True, True]
+    assert runner.downgrade().revisions == ("0003",)
+    assert names(any_url) == (TABLES, INDEXES)
     assert runner.downgrade().revisions == ("0002",)
     assert names(any_url) == (TABLES, set())
     assert runner.status().state == "behind"
     assert runner.downgrade("base").revisions == ("0001",)
     assert names(any_url) == (set(), set())
-    assert runner.upgrade().revisions == ("0001", "0002")
+    assert runner.upgrade().revisions == ("0001", "0002", "0003")
 
 
 def test_a_way_back_and_forth_keeps_the_rows(database: DatabaseURL) -> None:
     add_deck(database)
-    migrator(database).downgrade()
+    migrator(database).downgrade("0001")
     migrator(database).upgrade()
     assert select(database, "SELECT name FROM decks") == [("My deck",)]
+
+
+@pytest.mark.parametrize("name", ["Aná", "🐎", "🃏", "🥲", "Ana ", "An a"])
+def test_names_that_differ_in_more_than_case_are_not_the_same(database: DatabaseURL, name: str) -> None:
+    add_user(database, "🦊", "🦊@example.com")
+    add_user(database, name, f"{name}@example.com")
+    found = "SELECT count(*) FROM users WHERE username = '{0}' OR email = '{0}@example.com'"
+    assert select(database, found.format(name)) == [(1,)]
+    add_deck(database, name="🦊")
+    add_deck(database, id=2, name=name)
+    refused(r"UNIQUE|Duplicate entry", lambda: add_deck(database, id=3, name=name))
+
+
+def test_names_that_would_become_the_same_stop_the_way_back_and_are_named(server_url: DatabaseURL) -> None:
+    migrator(server_url).upgrade()
+    for number, name in enumerate(["Joe", "Joé", "🐎", "🃏"]):
+        add_user(server_url, name, f"{number}@example.com")
+    add_deck(server_url, name="Ole")
+    add_deck(server_url, name="Olé", id=2)
+    add_deck(server_url, name="Olè", id=3, user_id=2)
+    with pytest.raises(MigrationError) as caught:
+        migrator(server_url).downgrade()
+    for same in ("users.username: Joe = Joé", "users.username: 🐎 = 🃏", "decks.name: Ole = Olé"):
+        assert same in caught.value.message
+    assert "Olè" not in caught.value.message
+    assert "Nothing was changed" in (caught.value.hint or "")
+    assert migrator(server_url).status().state == "up to date"
+    change(server_url, "DELETE FROM users WHERE username IN ('Joé', '🃏')")
+    change(server_url, "DELETE FROM decks WHERE id = 2")
+    assert migrator(server_url).downgrade().revisions == ("0003",)
+    refused("Duplicate entry", lambda: add_user(server_url, "Joé", "x@example.com"))
+    migrator(server_url).upgrade()
+    add_user(server_url, "Joé", "x@example.com")
 
 
 def test_any_letters_are_kept(database: DatabaseURL) -> None:

@@ -122,9 +122,9 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
     assert checkout.document("db.status")["state"] == "up to date"
     assert checkout.document("db.verify")["problems"] == []
     assert checkout.document("db.drill")["proof"]["problems"] == []
-    assert checkout.document("db.rollback", "--target=-1", "--yes")["after"] == ["0001"]
+    assert checkout.document("db.rollback", "--target=-1", "--yes")["after"] == ["0002"]
     assert checkout.stack.get("/health")[0] == 503
-    assert checkout.document("db.migrate")["after"] == ["0002"]
+    assert checkout.document("db.migrate")["after"] == ["0003"]
     assert all(finding["ok"] for finding in checkout.document("doctor"))
     assert checkout.document("cards.ingest", "--file=tests/application/data/api_cards.json")["added"] >= 0
     assert set(checkout.document("db.seed").values()) == {0}

@@ -8,7 +8,10 @@ from src.models.base import Base, Timestamped
 
 
 class User(Timestamped, Base):
-    """Somebody who signs in and owns decks. Names and addresses are the same in upper and lower case."""
+    """Somebody who signs in and owns decks.
+
+    Names and addresses are the same in upper and lower case; SQLite knows that of the letters A to Z alone.
+    """
 
     __tablename__ = "users"
 
