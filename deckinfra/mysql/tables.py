@@ -82,6 +82,20 @@ def crossing_foreign_keys(session: Session, schema: str) -> tuple[str, ...]:
     )
 
 
+def misprinted_foreign_keys(session: Session, schema: str) -> tuple[str, ...]:
+    """Give the foreign keys that MariaDB prints so that nobody can read them back; each is named with its table.
+
+    It writes a backtick in the name of a foreign key, or of a column on either side of it, as if it ended the name.
+    """
+    rows = session.query(
+        "SELECT DISTINCT TABLE_NAME, CONSTRAINT_NAME FROM information_schema.KEY_COLUMN_USAGE "
+        "WHERE TABLE_SCHEMA = %s AND REFERENCED_TABLE_NAME IS NOT NULL AND VERSION() LIKE '%%MariaDB%%' "
+        "AND CONCAT(CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_COLUMN_NAME) LIKE '%%`%%' ORDER BY 1, 2",
+        schema,
+    )
+    return tuple(f"foreign key '{name}' of table '{table}'" for table, name in rows)
+
+
 def refuse_crossing(session: Session, schema: str) -> None:
     """Raise :class:`RefusedError` if a foreign key leads into ``schema`` from another one, or out of it."""
     for key in crossing_foreign_keys(session, schema):

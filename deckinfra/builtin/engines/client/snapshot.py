@@ -20,7 +20,7 @@ from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError, RefusedError
 from deckinfra.mysql import Server, Session, crossing_foreign_keys
-from deckinfra.mysql.tables import default_of
+from deckinfra.mysql.tables import default_of, misprinted_foreign_keys
 from deckinfra.ports import MAX_CHUNK, Chunk
 
 from .losses import losses
@@ -113,6 +113,7 @@ def taken(server: Server, schema: str, tools: Tools) -> Iterator[ClientSnapshot]
             refuse_blindness(session, schema)
         survey = Survey.of(session, server, schema)
         _refuse_crossing(session, schema)
+        _refuse_misprinted(session, schema)
         details = {
             "vendor": server.vendor,
             "version": server.version,
@@ -202,6 +203,17 @@ def _refuse_crossing(session: Session, schema: str) -> None:
             f"a restore of {session.url.with_database(schema)} would tear apart what foreign keys hold together across "
             f"two schemas: {', '.join(crossing)}",
             hint="No backup was made, since it could not be restored. Drop the foreign key, or move the table.",
+        )
+
+
+def _refuse_misprinted(session: Session, schema: str) -> None:
+    misprinted = misprinted_foreign_keys(session, schema)
+    if misprinted:
+        raise RefusedError(
+            f"MariaDB prints names with a backtick in a foreign key so that no server reads them: "
+            f"{', '.join(misprinted)}, or a column of it",
+            hint="No backup was made, since nobody could restore it. Give the key a name without any "
+            "(ALTER TABLE ... DROP FOREIGN KEY ..., ADD CONSTRAINT ...), or the column (... RENAME COLUMN ...).",
         )
 
 

@@ -12,7 +12,7 @@ from deckinfra.errors import RefusedError
 from deckinfra.mysql.names import quoted
 from deckinfra.services.restore import compare
 from tests.builtin.engines.client.support import engine_on, restored, taken
-from tests.mysql.support import name_of_a_database, run
+from tests.mysql.support import name_of_a_database, picture, run
 from tests.support.servers import Server
 
 
@@ -158,3 +158,55 @@ def test_what_the_server_took_once_it_takes_again(
         finally:
             if setting:
                 server.as_root(f"SET GLOBAL {setting} = 0")
+
+
+def keyed(*, table: str = "t", column: str = "k", name: str = "fk", parent: str = "p", to: str = "k") -> list[str]:
+    """Give the statements that make a table with a foreign key, called as given."""
+    return [
+        f"CREATE TABLE {quoted(parent)} ({quoted(to)} INT PRIMARY KEY)",
+        f"CREATE TABLE {quoted(table)} (id INT PRIMARY KEY, {quoted(column)} INT, "
+        f"CONSTRAINT {quoted(name)} FOREIGN KEY ({quoted(column)}) REFERENCES {quoted(parent)} ({quoted(to)}))",
+        f"INSERT INTO {quoted(parent)} VALUES (1)",
+        f"INSERT INTO {quoted(table)} VALUES (1, 1), (2, NULL)",
+    ]
+
+
+@pytest.mark.parametrize("where", ["name", "column", "to"])
+def test_a_foreign_key_that_mariadb_prints_wrongly_is_refused_there_and_comes_back_on_mysql(
+    server: Server, database: str, tmp_path: Path, where: str
+) -> None:
+    run(server, database, *keyed(**{where: "a `tick`"}))
+    engine = engine_on(server, database, tmp_path)
+    if server.dialect == "mysql":
+        restored(engine, taken(engine))
+        return
+    name = "a `tick`" if where == "name" else "fk"
+    with pytest.raises(RefusedError, match=f"foreign key '{name}' of table 't'") as caught:
+        taken(engine)
+    assert "No backup was made" in caught.value.hint
+
+
+ODD = ["a `tick`", "it's \\", 'a "b"', "a;b-- /* # (", "INSERT INTO x VALUES (", "%s @a?"]
+
+
+def test_names_of_every_other_kind_come_back(server: Server, database: str, tmp_path: Path) -> None:
+    for odd in ODD:
+        key = "fk" if "`" in odd else odd
+        name, more = quoted(odd), quoted(f"{odd} more")
+        run(
+            server,
+            database,
+            *keyed(table=odd, parent=f"{odd} to", name=key, column=key, to=key),
+            f"CREATE TABLE {more} (id INT PRIMARY KEY, {name} INT, made INT AS ({name} + 1) STORED, "
+            f"KEY {name} ({name}), CONSTRAINT {quoted(odd + 'c')} CHECK ({name} > 0)) "
+            f"PARTITION BY RANGE (id) (PARTITION {name} VALUES LESS THAN (9))",
+            f"INSERT INTO {more} (id, {name}) VALUES (1, 2)",
+            f"CREATE TRIGGER {name} BEFORE INSERT ON {name} FOR EACH ROW SET @a = 1",
+            f"CREATE VIEW {quoted(odd + 'v')} AS SELECT {name} FROM {more}",
+            f"CREATE PROCEDURE {name}() SELECT 1",
+            f"CREATE EVENT {name} ON SCHEDULE EVERY 1 DAY STARTS '2030-01-01 03:00:00' DO SELECT 1",
+        )
+    before = picture(server, database)
+    engine = engine_on(server, database, tmp_path)
+    restored(engine, taken(engine))
+    assert picture(server, database) == before
