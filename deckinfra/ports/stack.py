@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -108,6 +109,24 @@ class Stack(Protocol):
 
     def tag(self, image_id: str, image: str) -> None:
         """Give an image a name, which another one may have had: how one goes back to it."""
+
+    def record(self) -> bytes:
+        """Take down what the stack was started from, while it runs: its configuration, and the image of each service.
+
+        That is for :meth:`recorded` to read, and for nobody else. No secret of the settings is in it, but whatever
+        a person wrote into the stack's own files is.
+        """
+
+    def is_as_recorded(self, record: bytes) -> bool:
+        """Whether what there is now was started from what :meth:`record` took down; False where nothing is."""
+
+    def recorded(self, record: bytes) -> AbstractContextManager[Stack]:
+        """Give the stack as :meth:`record` took it down, while the context is open; its images have their names again.
+
+        To start it brings back the configuration and the images, leaves alone what is as it was, and removes services
+        that were not recorded. Data is not brought back, nor are files outside of the stack. A :class:`StackError` for
+        what is no such record, and where an image is no more.
+        """
 
     def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:
         """Give the last ``tail`` lines of each of ``services`` (none: all); with ``follow``, go on for ever."""

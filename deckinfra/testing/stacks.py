@@ -100,6 +100,28 @@ class StackContract:
         with pytest.raises(StackError):
             started.tag("sha256:" + "0" * 64, service.image)
 
+    def test_what_was_recorded_can_be_started_again(self, started: Stack) -> None:
+        before, record = _service(started, self.lasting), started.record()
+        assert started.is_as_recorded(record)
+        with started.recorded(record) as old:
+            old.start(timeout=_LIMIT, output=_nowhere)
+        assert _service(started, self.lasting) == before
+        started.stop(volumes=False, output=_nowhere)
+        assert not started.is_as_recorded(record)
+        with started.recorded(record) as old:
+            old.prepare(output=_nowhere)
+            old.start(timeout=_LIMIT, output=_nowhere)
+            _await(old, lambda service: service.ready, (self.lasting, self.one_shot))
+        again = _service(started, self.lasting)
+        assert (again.image, again.image_id) == (before.image, before.image_id)
+        assert started.is_as_recorded(record)
+
+    def test_what_is_no_record_is_told_from_one(self, stack: Stack) -> None:
+        with pytest.raises(StackError):
+            stack.is_as_recorded(b"nonsense")
+        with pytest.raises(StackError), stack.recorded(b"nonsense"):
+            pass
+
     def test_a_service_that_there_is_not_is_named(self, stack: Stack) -> None:
         calls: Sequence[Callable[[], object]] = (
             lambda: stack.build(["nobody"], output=_nowhere),

@@ -40,16 +40,24 @@ def interpolation(name: str, settings: Settings, environ: Mapping[str, str]) -> 
 
 @dataclass(frozen=True)
 class Compose:
-    """Compose on certain files. Its commands run in the project's folder."""
+    """Compose on certain files. Its commands run in the project's folder.
+
+    With ``options``, which stand before the command, the files are taken for another folder's, or another stack's.
+    """
 
     files: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
     def command(self, *words: str, timeout: float, every_profile: bool = False) -> Command:
         """Give a command line. No ``.env`` is read: it is production's, and what it says comes by the settings."""
         files = tuple(word for file in self.files for word in ("--file", file))
         profiles = ("--profile", "*") if every_profile else ()
         return Command(
-            ("docker", "compose", "--env-file", "/dev/null", "--ansi", "never", *files, *profiles, *words), timeout
+            (
+                *("docker", "compose", "--env-file", "/dev/null", "--ansi", "never"),
+                *(*self.options, *files, *profiles, *words),
+            ),
+            timeout,
         )
 
     def config(self) -> Command:
@@ -64,9 +72,13 @@ class Compose:
         """Fetch the images of ``services``."""
         return self.command("pull", *services, timeout=timeout)
 
-    def up(self, services: Sequence[str], timeout: float) -> Command:
-        """Create and start ``services`` and what they depend on, from images that are here."""
-        return self.command("up", "--detach", "--no-build", "--pull", "never", *services, timeout=timeout)
+    def up(self, services: Sequence[str], timeout: float, *, orphans: bool = True) -> Command:
+        """Create and start ``services`` and what they depend on, from images that are here.
+
+        Without ``orphans``, containers of services that the files do not describe are removed.
+        """
+        also = () if orphans else ("--remove-orphans",)
+        return self.command("up", "--detach", "--no-build", "--pull", "never", *also, *services, timeout=timeout)
 
     def down(self, *, volumes: bool, timeout: float) -> Command:
         """Remove every container of the stack, those of profiles and of services that are no more, too."""

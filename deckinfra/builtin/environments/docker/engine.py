@@ -15,6 +15,7 @@ from deckinfra.ports import Service
 
 from .compose import Described
 from .faults import explain
+from .record import Origin
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _PROJECT: Final = "com.docker.compose.project"
 _SERVICE: Final = "com.docker.compose.service"
+_HASH: Final = "com.docker.compose.config-hash"
 _ONE_OFF: Final = "com.docker.compose.oneoff"
 _USUAL: Final = "unix:///var/run/docker.sock"
 _LOCAL: Final = ("unix://", "npipe://")
@@ -59,6 +61,15 @@ class DockerEngine:
         for container in self._containers(project):
             found.setdefault(container.labels.get(_SERVICE, ""), []).append(container)
         return [_service(each, found.get(each.name, [])) for each in described]
+
+    def origins(self, project: str) -> Mapping[str, Origin]:
+        """Give what each service's container was made from, whether it runs or not."""
+        return {
+            container.labels.get(_SERVICE, ""): Origin(
+                container.attrs["Config"]["Image"], container.attrs["Image"], container.labels.get(_HASH, "")
+            )
+            for container in self._containers(project)
+        }
 
     def running(self, project: str, service: str) -> Running:
         """Give the running container of a service; :class:`StackError` says how it is, if it does not run."""
@@ -111,9 +122,11 @@ class DockerEngine:
         return frozenset(found)
 
     def tag(self, image_id: str, image: str) -> None:
-        """Give an image that is here a name."""
+        """Give an image that is here a name. A name with a digest can be no other image's."""
         with self._asking() as client:
-            client.images.get(image_id).tag(image)
+            found = client.images.get(image_id)
+            if "@" not in image:
+                found.tag(image)
 
     # ---------------------------------------------------------------------------------------------
 

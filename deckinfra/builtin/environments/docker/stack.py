@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 import secrets
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deckinfra.core.command import Command, Completed
+from deckinfra.core.command import Command
 from deckinfra.core.names import unknown_name
 from deckinfra.core.urls import DatabaseURL
-from deckinfra.errors import CommandError, DeckinfraError, StackError, TimeLimitError
+from deckinfra.errors import StackError
 from deckinfra.settings.groups import DatabaseSettings
-from deckinfra.system.executor import LocalExecutor
 
+from .client import ComposeClient
 from .compose import Compose, Model, interpolation
 from .engine import DockerEngine
 from .executor import DockerExecutor
 from .faults import INVALID, explain, is_refusal
+from .record import Record
 from .settings import DockerSettings
 
 if TYPE_CHECKING:
@@ -36,23 +38,27 @@ _STOP_LIMIT: Final = 300.0
 _LOOK_LIMIT: Final = 60.0
 # As long as a wait for output may be: the kernel counts its milliseconds in 31 bits.
 _FOLLOW_LIMIT: Final = 20 * 24 * 3600.0
-_KEPT: Final = 16 * 1024
-_INTERVAL: Final = 0.5
 
 
 class DockerStack:
     """Implements :class:`deckinfra.ports.Stack` for the compose files of one environment.
 
     ``DATABASE_URL`` is as the application sees it: where its host is one of the services, that one has the
-    database. ``environ`` stands for the process environment. Nothing is asked of Docker before it is needed.
+    database. ``environ`` stands for the process environment, and ``compose`` for what ``COMPOSE_FILES`` says, where the
+    stack is as it was recorded. Nothing is asked of Docker before it is needed.
     """
 
-    def __init__(self, name: str, root: Path, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, name: str, root: Path, settings: Settings, environ: Mapping[str, str], compose: Compose | None = None
+    ) -> None:
         self._name = name
         self._root = root
         self._settings = settings
+        self._recorded = compose
+        self._given = environ
         self._environ = interpolation(name, settings, environ)
         self._engine = DockerEngine(name, environ)
+        self._client = ComposeClient(name, root, self._environ, self._ports)
 
     @cached_property
     def database(self) -> str:
@@ -67,9 +73,9 @@ class DockerStack:
 
     def check(self) -> None:
         """Look for Docker, for a Compose that is not too old, and whether the compose files are valid."""
-        self._ask(Command(("docker", "--version"), _LOOK_LIMIT), "the command 'docker' is not usable")
+        self._client.ask(Command(("docker", "--version"), _LOOK_LIMIT), "the command 'docker' is not usable")
         self._engine.check()
-        version = self._ask(
+        version = self._client.ask(
             Command(("docker", "compose", "version", "--short"), _LOOK_LIMIT), "Compose does not tell its version"
         )
         if _numbers(version) < OLDEST_COMPOSE:
@@ -85,7 +91,7 @@ class DockerStack:
         chosen = self._named(services) if services else list(self._model.services)
         buildable = [name for name in chosen if self._model.services[name].built]
         if buildable:
-            self._act(self._compose.build(buildable, _BUILD_LIMIT), output, "the images could not be built")
+            self._client.act(self._compose.build(buildable, _BUILD_LIMIT), output, "the images could not be built")
 
     def prepare(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
         """Build or pull what is missing."""
@@ -97,7 +103,7 @@ class DockerStack:
             self.build([each.name for each in buildable], output=output)
         foreign = [each.name for each in needed if each.image in missing - {built.image for built in buildable}]
         if foreign:
-            self._act(self._compose.pull(foreign, _BUILD_LIMIT), output, "the images could not be pulled")
+            self._client.act(self._compose.pull(foreign, _BUILD_LIMIT), output, "the images could not be pulled")
 
     def start(
         self,
@@ -112,21 +118,15 @@ class DockerStack:
         A password that is missing is not left to the stack to make anew: its database may have one.
         """
         self._settings.group(DatabaseSettings)
-        command, ended = self._compose.up(self._chosen(services), timeout), threading.Event()
-        try:
-            self._act(command, output, "the stack could not be started", _until(until, ended) if until else ())
-        except _GivenUpError as error:
-            raise StackError(
-                "the start of the stack was given up",
-                hint=f"What was started goes on. 'invoke stack.ps -e {self._name}' shows what runs.",
-            ) from error
-        finally:
-            ended.set()
+        # What the recorded files do not describe came with what is gone back from.
+        orphans = self._recorded is None or bool(services)
+        command = self._compose.up(self._chosen(services), timeout, orphans=orphans)
+        self._client.act(command, output, "the stack could not be started", until=until)
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
         """Stop by ``docker compose down``. The host's folder of backups is in no volume's own place."""
         command = self._compose.down(volumes=volumes, timeout=_STOP_LIMIT)
-        self._act(command, output, "the stack could not be stopped")
+        self._client.act(command, output, "the stack could not be stopped")
 
     def services(self) -> Sequence[Service]:
         """Look at the containers that carry Compose's labels of this stack."""
@@ -136,12 +136,38 @@ class DockerStack:
         """Tag by the engine."""
         self._engine.tag(image_id, image)
 
+    def record(self) -> bytes:
+        """Take down the configuration as Compose resolves it, and what each container was made from."""
+        origins = self._engine.origins(self._model.name)
+        started = {each.name: origins[each.name] for each in self._model.started if each.name in origins}
+        return Record(self._model.name, self._configuration, started).encode()
+
+    def is_as_recorded(self, record: bytes) -> bool:
+        """Compare the containers by their images and Compose's hashes, of this stack's services only."""
+        taken = Record.decode(record)
+        origins = self._engine.origins(taken.name)
+        started = {*taken.services, *(each.name for each in self._model.started)}
+        return taken.is_origin_of({name: origin for name, origin in origins.items() if name in started})
+
+    @contextmanager
+    def recorded(self, record: bytes) -> Iterator[DockerStack]:
+        """Describe the stack by a file with the recorded configuration, and give its images their names again."""
+        taken = Record.decode(record)
+        for origin in taken.services.values():
+            self._engine.tag(origin.image_id, origin.image)
+        with tempfile.TemporaryDirectory(prefix="deckinfra-stack-") as folder:
+            file = Path(folder) / "recorded.json"
+            file.write_text(taken.configuration, encoding="utf-8")
+            options = ("--project-directory", str(self._root), "--project-name", taken.name)
+            compose = Compose((str(file),), options)
+            yield DockerStack(self._name, self._root, self._settings, self._given, compose)
+
     def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:
         """Show by ``docker compose logs``; following ends after 20 days, or with the last container."""
         timeout = _FOLLOW_LIMIT if follow else _LOOK_LIMIT
         command = self._compose.logs(self._named(services), tail=tail, follow=follow, timeout=timeout)
         # Compose clears a terminal's line before each of its own, also where it was told that there is none.
-        self._act(command, lambda piece: output(piece.replace(b"\x1b[2K", b"")), "the logs could not be read")
+        self._client.act(command, lambda piece: output(piece.replace(b"\x1b[2K", b"")), "the logs could not be read")
 
     def executor(self, service: str) -> Executor:
         """Give an executor that looks for the service's container whenever it runs a command."""
@@ -161,7 +187,7 @@ class DockerStack:
         self.prepare([name], output=output)
         container = f"{self._model.name}-{name}-run-{secrets.token_hex(6)}"
         command = self._compose.run(name, argv, container=container, timeout=_RUN_LIMIT)
-        done, seen = self._compose_run(command, output, before_end=partial(self._stop_container, container))
+        done, seen = self._client.run(command, output, before_end=partial(self._client.stop_container, container))
         if not done.ok and is_refusal(seen):
             raise explain(seen, f"'{name}' could not be run", self._name, self._ports)
         return done.returncode
@@ -181,14 +207,18 @@ class DockerStack:
 
     @property
     def _compose(self) -> Compose:
-        return Compose(self._group.compose_files)
+        return self._recorded or Compose(self._group.compose_files)
+
+    @cached_property
+    def _configuration(self) -> str:
+        """What the compose files say, resolved; read once."""
+        return self._client.ask(self._compose.config(), "the compose files are not valid", INVALID)
 
     @cached_property
     def _model(self) -> Model:
-        """What the compose files describe; read once."""
-        text = self._ask(self._compose.config(), "the compose files are not valid", INVALID)
+        """What the compose files describe."""
         try:
-            return Model.parse(text)
+            return Model.parse(self._configuration)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StackError(
                 f"Compose describes the stack in a way that is not understood: {error}",
@@ -211,84 +241,8 @@ class DockerStack:
                 raise unknown_name("service", name, known)
         return list(services)
 
-    def _ask(self, command: Command, doing: str, hint: str = "") -> str:
-        """Run a command that only looks, and give its output."""
-        try:
-            done = LocalExecutor(self._root, self._environ).run(command)
-        except CommandError as error:
-            raise _no_docker(error) from error
-        except TimeLimitError as error:
-            raise StackError(
-                f"{doing}: '{command}' did not end within {command.timeout:g} s",
-                hint="Nothing was changed. Docker does not answer: look whether it runs.",
-            ) from error
-        if not done.ok:
-            raise explain(done.stderr.decode(errors="replace"), doing, self._name, self._ports, hint)
-        return done.stdout.decode(errors="replace")
-
-    def _act(self, command: Command, output: Callable[[bytes], None], doing: str, stdin: Iterable[bytes] = ()) -> None:
-        """Run a command of Compose, show what it writes, and explain how it failed."""
-        done, seen = self._compose_run(command, output, stdin=stdin)
-        if not done.ok:
-            raise explain(seen, doing, self._name, self._ports)
-
-    def _compose_run(
-        self,
-        command: Command,
-        output: Callable[[bytes], None],
-        *,
-        stdin: Iterable[bytes] = (),
-        before_end: Callable[[], None] | None = None,
-    ) -> tuple[Completed, str]:
-        kept = bytearray()
-
-        def take(piece: bytes) -> None:
-            kept.extend(piece)
-            del kept[:-_KEPT]
-            output(piece)
-
-        executor = LocalExecutor(self._root, self._environ, merged=True, before_end=before_end)
-        try:
-            done = executor.run(command, stdin=stdin, stdout=take)
-        except CommandError as error:
-            raise _no_docker(error) from error
-        except TimeLimitError as error:
-            words = " ".join(command.argv[command.argv.index("compose") :])
-            raise StackError(
-                f"'docker {words}' did not end within {command.timeout:g} s",
-                hint=f"What was started goes on. 'invoke stack.ps -e {self._name}' shows what runs.",
-            ) from error
-        return done, kept.decode(errors="replace")
-
-    def _stop_container(self, container: str) -> None:
-        """Stop a container that was to be removed at its end; whoever ends this wants to hear of something else."""
-        try:
-            LocalExecutor(self._root, self._environ).run(Command(("docker", "stop", container), _LOOK_LIMIT))
-        except DeckinfraError:
-            return
-
-
-class _GivenUpError(Exception):
-    """What is started is of no use any more."""
-
-
-def _until(until: Callable[[], bool], ended: threading.Event) -> Iterator[bytes]:
-    """Give no input, until ``until()`` is true: an input that fails ends the command that waits for it."""
-    while not ended.wait(_INTERVAL):
-        if until():
-            raise _GivenUpError
-        yield b""
-
 
 def _numbers(version: str) -> tuple[int, ...]:
     """Give the numbers at the start of a version: ``v2.26.1-4`` is 2, 26, 1."""
     parts = version.strip().lstrip("v").split("-")[0].split("+")[0].split(".")
     return tuple(int(part) for part in parts if part.isdigit())
-
-
-def _no_docker(error: CommandError) -> StackError:
-    return StackError(
-        f"Docker is not usable here: {error.message}",
-        hint="Nothing was changed. Install Docker with Compose v2 (https://docs.docker.com/engine/install/), "
-        "then run it again.",
-    )

@@ -215,3 +215,66 @@ def test_without_volumes_data_stays_and_with_them_it_goes(make_stack: Callable[.
     project.stack.stop(volumes=True, output=nowhere)
     project.stack.start(timeout=60.0, output=nowhere)
     assert not project.stack.executor("app").run(there).ok
+
+
+RECORDED = f"""
+services:
+  app:
+    image: {IMAGE}
+    init: true
+    entrypoint: [sh, -c, "echo $$HOME at ${{STACK_TIMEOUT:-none}}; exec sleep 600"]
+    environment: {{ODD: "a$$b 'c' \\\"d\\\""}}
+    volumes: ["data:/data", "./notes:/notes:ro"]
+  same:
+    image: {IMAGE}
+    init: true
+    entrypoint: [sleep, "600"]
+volumes: {{data: {{}}}}
+"""
+
+
+def test_what_was_recorded_comes_back_with_its_settings_and_without_what_came_since(
+    make_stack: Callable[..., StackProject],
+) -> None:
+    project = make_stack(RECORDED)
+    (project.root / "notes").mkdir()
+    project.setting(STACK_TIMEOUT=61)
+    project.stack.start(timeout=60.0, output=nowhere)
+    record, first = project.stack.record(), service_of(project.stack, "same")
+    environment = Command(("sh", "-c", 'echo "$ODD"; touch /data/here; ls -d /notes'), 60.0)
+    said = project.stack.executor("app").run(environment).stdout
+    assert said == b"a$b 'c' \"d\"\n/notes\n"
+    project.setting(STACK_TIMEOUT=62)
+    project.write(RECORDED.replace("a$$b", "other").replace("volumes: {", f"  new: {{image: '{IMAGE}'}}\nvolumes: {{"))
+    project.stack.start(timeout=60.0, output=nowhere)
+    assert not project.stack.is_as_recorded(record)
+    assert b"at 62" in logged(project.stack, "app")
+    with project.stack.recorded(record) as old:
+        old.prepare(output=nowhere)
+        old.start(timeout=60.0, output=nowhere)
+        assert old.is_as_recorded(record)
+        assert [each.name for each in old.services()] == ["app", "same"]
+        assert old.record() == record
+    assert logged(project.stack, "app").endswith(b"/root at 61.0\n")
+    assert project.stack.executor("app").run(environment).stdout == said
+    assert service_of(project.stack, "new").state == "absent"
+    assert service_of(project.stack, "same").started == first.started
+
+
+def logged(stack: Stack, service: str) -> bytes:
+    pieces: list[bytes] = []
+    stack.logs([service], tail=5, follow=False, output=pieces.append)
+    return b"".join(pieces)
+
+
+def test_a_record_holds_no_secret_of_the_settings(stack_project: StackProject) -> None:
+    stack_project.write(
+        SMALL.replace(
+            "init: true\n    depends", 'init: true\n    environment: {P: "${DATABASE_PASSWORD:-}"}\n    depends'
+        )
+        + "secrets: {password: {file: ./.secrets/docker/DATABASE_PASSWORD}}\n"
+    )
+    assert "P: " in (stack_project.root / "docker-compose.yml").read_text()
+    stack_project.stack.start(["app"], timeout=60.0, output=nowhere)
+    secret = (stack_project.root / ".secrets" / "docker" / "DATABASE_PASSWORD").read_bytes().strip()
+    assert secret not in stack_project.stack.record()
