@@ -43,7 +43,7 @@ def refuse_doubles(collation: str) -> None:
     found = []
     for (table, column), (_, within) in TEXTS.items():
         same = sa.text(
-            f"SELECT GROUP_CONCAT({column} ORDER BY id SEPARATOR ' = ') FROM {table} "
+            f"SELECT GROUP_CONCAT({column} ORDER BY id SEPARATOR ' = ') FROM {table} "  # noqa: S608 - of constants
             f"GROUP BY {within}{column} COLLATE {collation} HAVING COUNT(*) > 1 ORDER BY MIN(id) LIMIT 5"
         )
         found += [f"{table}.{column}: {names}" for names in op.get_bind().scalars(same)]
