@@ -78,7 +78,8 @@ class _Bench:
             seats, cards = _sign_in(port, self._clients)
             memory = self._folder / "rows.json"
             owners = self._server.rows("SELECT id, user_id FROM decks")
-            memory.write_text(json.dumps({"cards": cards, "decks": owners}), encoding="utf-8")
+            users = self._server.rows("SELECT id, password_hash FROM users")
+            memory.write_text(json.dumps({"cards": cards, "decks": owners, "users": users}), encoding="utf-8")
             with self._backend([sys.executable, "-m", "load.memory"], "/openapi.json", LOAD_ROWS=memory) as no:
                 # In turn, so that whatever else the machine does meets both.
                 for mode in _MODES:

@@ -53,18 +53,24 @@ class _Rows:
             )
             for deck, user in rows["decks"]
         }
-        self._user = User()
+        self._users = {user: User(id=user, password_hash=stored) for user, stored in rows["users"]}
 
     def scalar(self, statement: Any) -> User | Deck | None:
-        """Give the deck of an id and a user; anybody is a user."""
+        """Give the user of an id, or the deck of an id and a user."""
         if statement.column_descriptions[0]["entity"] is User:
-            return self._user
+            return self._users.get(statement.whereclause.right.value)
         wanted = {clause.left.key: clause.right.value for clause in statement.whereclause.clauses}
         return self._decks.get((wanted["id"], wanted["user_id"]))
 
-    def execute(self, statement: Any) -> list[Any]:
-        """Give the cards among the ids that are asked for."""
-        return [self._cards[card] for card in statement.whereclause.right.value if card in self._cards]
+    def execute(self, statement: Any) -> Any:
+        """Give the cards among the ids that are asked for, or a user's hash beside the deck of an id."""
+        if statement.column_descriptions[0]["entity"] is not User:
+            return [self._cards[card] for card in statement.whereclause.right.value if card in self._cards]
+        user = self._users[statement.whereclause.right.value]
+        ((_, on, _, _),) = statement._setup_joins
+        deck = self._decks.get((on.clauses[1].right.value, user.id))
+        row = SimpleNamespace(password_hash=user.password_hash, Deck=deck)
+        return SimpleNamespace(all=lambda: [row])
 
     def flush(self) -> None:
         """Have nothing to send."""

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from deckinfra.core.urls import DatabaseURL
 from src.services.deck_rules import DECKS
-from src.utils.security import Tokens, utc_now
+from src.utils.security import Holder, Tokens, utc_now
 from tests.backend.support import CARDS, KEY, wait_until
 from tests.support.servers import rows
 
@@ -41,7 +41,7 @@ def sign_in(url: DatabaseURL, count: int) -> list[str]:
     rows(url, f"INSERT INTO users (username, email, password_hash) VALUES {values}")
     tokens = Tokens(SecretStr(KEY), 60)
     found = rows(url, "SELECT id FROM users WHERE username LIKE 'load-%'")
-    return [tokens.issue(user, utc_now()) for (user,) in found]
+    return [tokens.issue(Holder.of(user, "none"), utc_now()) for (user,) in found]
 
 
 class Load:

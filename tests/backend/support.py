@@ -24,7 +24,7 @@ from src.main import create_app
 from src.services.users import add_user
 from src.utils.config import Settings, load_settings
 from src.utils.context import Context
-from src.utils.security import utc_now
+from src.utils.security import Holder, utc_now
 from tests.application.support import ROOT, migrator, seeds
 
 KEY = "only-for-these-tests-0123456789abcdefghijklmnop"
@@ -104,7 +104,7 @@ class Api:
         """Add a user, without the time that hashing takes, and sign in."""
         name = f"user {secrets.token_hex(6)}"
         user = self.context.database.run(lambda session: add_user(session, name, f"{name[5:]}@x.y", "none", utc_now()))
-        token = self.context.tokens.issue(user.id, utc_now())
+        token = self.context.tokens.issue(Holder.of(user.id, user.password_hash), utc_now())
         return Person(user.id, name, self.client(Authorization=f"Bearer {token}"))
 
 

@@ -21,47 +21,47 @@ _WRITING = problems(400, 409, 413, 422)
 
 
 @router.get("")
-def list_decks(context: InContext, user_id: SignedIn) -> list[DeckOut]:
+def list_decks(context: InContext, holder: SignedIn) -> list[DeckOut]:
     """List your decks, newest first. There are at most twenty."""
     with context.database.transaction(write=False) as session:
-        return [DeckOut.model_validate(deck) for deck in decks.list_decks(session, user_id)]
+        return [DeckOut.model_validate(deck) for deck in decks.list_decks(session, holder)]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=_WRITING)
-def create_deck(context: InContext, user_id: SignedIn, deck: DeckIn) -> DeckOut:
+def create_deck(context: InContext, holder: SignedIn, deck: DeckIn) -> DeckOut:
     """Make a deck of eight different cards."""
     return context.database.run(
-        lambda session: DeckOut.model_validate(decks.create_deck(session, user_id, _values(deck), utc_now()))
+        lambda session: DeckOut.model_validate(decks.create_deck(session, holder, _values(deck), utc_now()))
     )
 
 
 @router.get("/{deck_id}", responses=problems(404, 422))
-def get_deck(context: InContext, user_id: SignedIn, deck_id: _DeckId) -> DeckOut:
+def get_deck(context: InContext, holder: SignedIn, deck_id: _DeckId) -> DeckOut:
     """Give one of your decks."""
     with context.database.transaction(write=False) as session:
-        return DeckOut.model_validate(decks.get_deck(session, user_id, deck_id))
+        return DeckOut.model_validate(decks.get_deck(session, holder, deck_id))
 
 
 @router.put("/{deck_id}", responses=problems(404) | _WRITING)
-def replace_deck(context: InContext, user_id: SignedIn, deck_id: _DeckId, deck: DeckIn) -> DeckOut:
+def replace_deck(context: InContext, holder: SignedIn, deck_id: _DeckId, deck: DeckIn) -> DeckOut:
     """Change all of a deck."""
     return context.database.run(
-        lambda session: DeckOut.model_validate(decks.replace_deck(session, user_id, deck_id, _values(deck), utc_now()))
+        lambda session: DeckOut.model_validate(decks.replace_deck(session, holder, deck_id, _values(deck), utc_now()))
     )
 
 
 @router.patch("/{deck_id}", responses=problems(404) | _WRITING)
-def rename_deck(context: InContext, user_id: SignedIn, deck_id: _DeckId, deck: DeckRename) -> DeckOut:
+def rename_deck(context: InContext, holder: SignedIn, deck_id: _DeckId, deck: DeckRename) -> DeckOut:
     """Give a deck another name."""
     return context.database.run(
-        lambda session: DeckOut.model_validate(decks.rename_deck(session, user_id, deck_id, deck.name, utc_now()))
+        lambda session: DeckOut.model_validate(decks.rename_deck(session, holder, deck_id, deck.name, utc_now()))
     )
 
 
 @router.delete("/{deck_id}", status_code=HTTPStatus.NO_CONTENT, responses=problems(404, 422))
-def delete_deck(context: InContext, user_id: SignedIn, deck_id: _DeckId) -> None:
+def delete_deck(context: InContext, holder: SignedIn, deck_id: _DeckId) -> None:
     """Delete a deck."""
-    context.database.run(lambda session: decks.delete_deck(session, user_id, deck_id))
+    context.database.run(lambda session: decks.delete_deck(session, holder, deck_id))
 
 
 def _values(deck: DeckIn) -> decks.DeckValues:

@@ -14,8 +14,9 @@ from src.schemas.problem import problems
 from src.schemas.user import Login, Registration, Token, UserOut
 from src.services import users
 from src.utils.context import IN_TURN, Context, InContext, SignedIn
-from src.utils.errors import Unauthorized
-from src.utils.security import utc_now
+from src.utils.errors import Unauthorized, Unavailable
+from src.utils.faults import SOON
+from src.utils.security import Holder, utc_now
 
 router = APIRouter(prefix="/api", tags=["users"], responses=problems(503))
 
@@ -45,27 +46,31 @@ async def login(context: InContext, login: Login) -> Token:
             return None if user is None else (user.id, user.password_hash)
 
     found = await context.turns.run(find)
-    stored = None if found is None else found[1]
+    user_id, stored = found or (0, None)
     good = await context.hashing.run(lambda: context.passwords.verify(stored, login.password))
-    if found is None or not good:
+    if stored is None or not good:
         raise Unauthorized("The name or the password is wrong.")
-    user_id, old = found
-    if context.passwords.is_outdated(old):
-        await _hash_anew(context, user_id, old, login.password)
+    if context.passwords.is_outdated(stored):
+        stored = await _hash_anew(context, user_id, stored, login.password)
     lifetime = int(context.tokens.lifetime.total_seconds())
-    return Token(access_token=context.tokens.issue(user_id, utc_now()), expires_in=lifetime)
+    return Token(access_token=context.tokens.issue(Holder.of(user_id, stored), utc_now()), expires_in=lifetime)
 
 
 @router.get("/users/me", responses=problems(401), dependencies=[IN_TURN])
-def get_me(context: InContext, user_id: SignedIn) -> UserOut:
+def get_me(context: InContext, holder: SignedIn) -> UserOut:
     """Tell who is signed in."""
     with context.database.transaction(write=False) as session:
-        return UserOut.model_validate(users.require_user(session, user_id))
+        return UserOut.model_validate(users.require_user(session, holder))
 
 
-async def _hash_anew(context: Context, user_id: int, old: str, password: str) -> None:
-    """Store a hash with today's parameters: only a login has the password to make one."""
+async def _hash_anew(context: Context, user_id: int, old: str, password: str) -> str:
+    """Store a hash with today's parameters, and give it: only a login has the password to make one."""
     new = await context.hashing.run(lambda: context.passwords.hash(password))
-    await context.turns.run(
-        lambda: context.database.run(lambda session: users.replace_hash(session, user_id, old, new))
-    )
+
+    def store() -> bool:
+        return context.database.run(lambda session: users.replace_hash(session, user_id, old, new))
+
+    if not await context.turns.run(store):
+        # Another login stored its own first, or the password is another now: a token for this one would be over.
+        raise Unavailable("Another change of this account came first.", SOON)
+    return new

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
-from src.models import Deck
+from src.models import Deck, User
 from src.services.cards import card_facts
 from src.services.deck_rules import DECKS, average_elixir, broken_rules
-from src.services.users import require_user
+from src.services.users import gone, require_same, require_user
 from src.utils.errors import Conflict, NotFound, Unacceptable
+from src.utils.security import Holder
 
 
 @dataclass(frozen=True)
@@ -25,56 +26,81 @@ class DeckValues:
     evolution_slots: Sequence[int]
 
 
-def list_decks(session: Session, user_id: int) -> list[Deck]:
+def list_decks(session: Session, holder: Holder) -> list[Deck]:
     """Give a user's decks, newest first."""
-    require_user(session, user_id)
-    mine = select(Deck).where(Deck.user_id == user_id)
-    return list(session.scalars(mine.order_by(Deck.created_at.desc(), Deck.id.desc())))
+    return _mine(session, holder, Deck.user_id == User.id)
 
 
-def get_deck(session: Session, user_id: int, deck_id: int, *, lock: bool = False) -> Deck:
+def get_deck(session: Session, holder: Holder, deck_id: int) -> Deck:
     """Give one of a user's decks; :class:`NotFound` if it is not there or not theirs."""
-    require_user(session, user_id)
-    statement = select(Deck).where(Deck.id == deck_id, Deck.user_id == user_id)
-    deck = session.scalar(statement.with_for_update() if lock else statement)
-    if deck is None:
-        raise NotFound(f"You have no deck {deck_id}.")
-    return deck
+    found = _mine(session, holder, and_(Deck.user_id == User.id, Deck.id == deck_id))
+    if not found:
+        raise _absent(deck_id)
+    return found[0]
 
 
-def create_deck(session: Session, user_id: int, values: DeckValues, now: datetime) -> Deck:
+def create_deck(session: Session, holder: Holder, values: DeckValues, now: datetime) -> Deck:
     """Add a deck. Raises :class:`Unacceptable`, or :class:`Conflict` for one too many or a name that is taken."""
     # Two that come at once take turns, so the count holds.
-    require_user(session, user_id, lock=True)
-    deck = Deck(user_id=user_id, created_at=now)
+    require_user(session, holder, lock=True)
+    deck = Deck(user_id=holder.user_id, created_at=now)
     _set(session, deck, values, now)
-    if (session.scalar(select(func.count()).select_from(Deck).where(Deck.user_id == user_id)) or 0) >= DECKS:
+    if (session.scalar(select(func.count()).select_from(Deck).where(Deck.user_id == holder.user_id)) or 0) >= DECKS:
         raise Conflict(f"You have {DECKS} decks already, and there may be no more: delete one first.")
     session.add(deck)
     session.flush()
     return deck
 
 
-def replace_deck(session: Session, user_id: int, deck_id: int, values: DeckValues, now: datetime) -> Deck:
+def replace_deck(session: Session, holder: Holder, deck_id: int, values: DeckValues, now: datetime) -> Deck:
     """Change all of a deck. Raises what :func:`create_deck` does, and :class:`NotFound`."""
-    deck = get_deck(session, user_id, deck_id, lock=True)
+    deck = _lock_deck(session, holder, deck_id)
     _set(session, deck, values, now)
     session.flush()
     return deck
 
 
-def rename_deck(session: Session, user_id: int, deck_id: int, name: str, now: datetime) -> Deck:
+def rename_deck(session: Session, holder: Holder, deck_id: int, name: str, now: datetime) -> Deck:
     """Change a deck's name. Raises :class:`Conflict` where it is taken, and :class:`NotFound`."""
-    deck = get_deck(session, user_id, deck_id, lock=True)
+    deck = _lock_deck(session, holder, deck_id)
     deck.name = name
     deck.updated_at = now
     session.flush()
     return deck
 
 
-def delete_deck(session: Session, user_id: int, deck_id: int) -> None:
+def delete_deck(session: Session, holder: Holder, deck_id: int) -> None:
     """Remove a deck; :class:`NotFound` if it is not there or not theirs."""
-    session.delete(get_deck(session, user_id, deck_id, lock=True))
+    session.delete(_lock_deck(session, holder, deck_id))
+
+
+def _mine(session: Session, holder: Holder, which: ColumnElement[bool]) -> list[Deck]:
+    """Give those of a user's decks, newest first, and look at whose account it is in the same query."""
+    statement = (
+        select(User.password_hash, Deck)
+        .outerjoin(Deck, which)
+        .where(User.id == holder.user_id)
+        .order_by(Deck.created_at.desc(), Deck.id.desc())
+    )
+    rows = session.execute(statement).all()
+    if not rows:
+        raise gone()
+    require_same(holder, rows[0].password_hash)
+    return [row.Deck for row in rows if row.Deck is not None]
+
+
+def _lock_deck(session: Session, holder: Holder, deck_id: int) -> Deck:
+    """Give a deck to change. The user is asked for apart: with one query their row would be locked, too."""
+    require_user(session, holder)
+    statement = select(Deck).where(Deck.id == deck_id, Deck.user_id == holder.user_id)
+    deck = session.scalar(statement.with_for_update())
+    if deck is None:
+        raise _absent(deck_id)
+    return deck
+
+
+def _absent(deck_id: int) -> NotFound:
+    return NotFound(f"You have no deck {deck_id}.")
 
 
 def _set(session: Session, deck: Deck, values: DeckValues, now: datetime) -> None:

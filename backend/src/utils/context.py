@@ -15,7 +15,7 @@ from src.utils.database import Database
 from src.utils.errors import Unauthorized
 from src.utils.metrics import Metrics
 from src.utils.revisions import Revisions
-from src.utils.security import Passwords, Tokens
+from src.utils.security import Holder, Passwords, Tokens
 from src.utils.turns import Turns
 
 
@@ -57,14 +57,14 @@ _bearer = HTTPBearer(auto_error=False, description="The access token that a logi
 
 async def _signed_in(
     context: InContext, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> int:
+) -> Holder:
     if credentials is None:
         raise Unauthorized("Sign in first.")
-    user_id = context.tokens.read(credentials.credentials)
-    if user_id is None:
+    holder = context.tokens.read(credentials.credentials)
+    if holder is None:
         raise Unauthorized("The token is not good, or not any more: sign in again.")
-    return user_id
+    return holder
 
 
-SignedIn = Annotated[int, Depends(_signed_in)]
-"""The id of the user whose token came with the request."""
+SignedIn = Annotated[Holder, Depends(_signed_in)]
+"""Whose token came with the request. Whether the account is still theirs, the database knows."""

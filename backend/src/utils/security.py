@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Final
@@ -47,6 +50,27 @@ class Passwords:
         return self._hasher.check_needs_rehash(stored)
 
 
+@dataclass(frozen=True)
+class Holder:
+    """Who a token is for: the id of a user, and a seal of the password's hash that the user had then.
+
+    An id alone may come again: after a restore the database gives those anew that were given since the backup. A
+    hash does not, for its salt is random. So a token ends with the account, and with its password.
+    """
+
+    user_id: int
+    seal: str
+
+    @classmethod
+    def of(cls, user_id: int, password_hash: str) -> Holder:
+        """Give the holder that a user is now."""
+        return cls(user_id, hashlib.sha256(password_hash.encode()).hexdigest()[:32])
+
+    def has(self, password_hash: str) -> bool:
+        """Whether the user of the id is still the one that the token was given to."""
+        return hmac.compare_digest(self.seal, Holder.of(self.user_id, password_hash).seal)
+
+
 class Tokens:
     """Issues and reads bearer tokens: JSON Web Tokens, signed with the application's key."""
 
@@ -54,25 +78,31 @@ class Tokens:
         self._key = key
         self.lifetime = timedelta(minutes=minutes)
 
-    def issue(self, user_id: int, now: datetime) -> str:
+    def issue(self, holder: Holder, now: datetime) -> str:
         """Give a token for a user, good from ``now`` for the agreed time."""
-        claims = {"sub": str(user_id), "aud": _AUDIENCE, "iat": now, "exp": now + self.lifetime}
+        claims = {
+            "sub": str(holder.user_id),
+            "seal": holder.seal,
+            "aud": _AUDIENCE,
+            "iat": now,
+            "exp": now + self.lifetime,
+        }
         return jwt.encode(claims, self._key.get_secret_value(), _ALGORITHM)
 
-    def read(self, token: str) -> int | None:
-        """Give the id of the user of a token; None where it is not ours, was changed, or is over."""
+    def read(self, token: str) -> Holder | None:
+        """Give who a token is for; None where it is not ours, was changed, or is over."""
         try:
             claims = jwt.decode(
                 token,
                 self._key.get_secret_value(),
                 algorithms=[_ALGORITHM],
                 audience=_AUDIENCE,
-                options={"require": ["sub", "aud", "iat", "exp"]},
+                options={"require": ["sub", "seal", "aud", "iat", "exp"]},
             )
-            user_id = int(claims["sub"])
+            holder = Holder(int(claims["sub"]), str(claims["seal"]))
         except (jwt.InvalidTokenError, ValueError):
             return None
-        return user_id if 1 <= user_id <= LARGEST_ID else None
+        return holder if holder.seal.isascii() and 1 <= holder.user_id <= LARGEST_ID else None
 
 
 def utc_now() -> datetime:

@@ -9,8 +9,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import delete, select, update
 
 from src.models import User
+from src.services.users import replace_hash
 from src.utils.security import utc_now
-from tests.backend.support import DEVELOPERS_PASSWORD, KEY, Api, Person
+from tests.backend.support import CARDS, DEVELOPERS_PASSWORD, KEY, Api, Person
 
 PASSWORD = "correct horse 🐎"
 
@@ -115,9 +116,19 @@ def test_a_hash_with_other_parameters_is_made_anew_by_a_login(api: Api) -> None:
         session.execute(update(User).where(User.id == person.id).values(password_hash=old))
     assert login(api, person.username, "wrong password").status_code == 401
     assert _hash(api, person.id) == old
-    assert login(api, person.username, PASSWORD).status_code == 200
+    signed_in = login(api, person.username, PASSWORD)
     assert _hash(api, person.id).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
-    assert login(api, person.username, PASSWORD).status_code == 200
+    again = login(api, person.username, PASSWORD)
+    for answered in (signed_in, again):
+        assert api.client(Authorization=f"Bearer {answered.json()['access_token']}").get("/api/decks").is_success
+
+
+def test_a_hash_is_not_made_anew_where_another_came_first(api: Api) -> None:
+    person = api.person()
+    with api.context.database.transaction() as session:
+        assert not replace_hash(session, person.id, "another", "new")
+        assert replace_hash(session, person.id, "none", "new")
+    assert _hash(api, person.id) == "new"
 
 
 def test_a_hash_that_is_none_lets_nobody_in(api: Api) -> None:
@@ -132,7 +143,7 @@ def test_without_a_token_one_is_asked_to_sign_in(api: Api) -> None:
 
 def _claims(**values: Any) -> dict[str, Any]:
     now = utc_now()
-    return {"sub": "1", "aud": "deck-builder", "iat": now, "exp": now + timedelta(minutes=5)} | values
+    return {"sub": "1", "seal": "0" * 32, "aud": "deck-builder", "iat": now, "exp": now + timedelta(minutes=5)} | values
 
 
 @pytest.mark.parametrize(
@@ -148,8 +159,25 @@ def _claims(**values: Any) -> dict[str, Any]:
         jwt.encode(_claims(), KEY * 2, "HS512"),
         jwt.encode(_claims(sub="2147483646"), KEY, "HS256"),
         jwt.encode(_claims(sub="9" * 30), KEY, "HS256"),
+        jwt.encode(_claims(), KEY, "HS256"),
+        jwt.encode(_claims(seal="é" * 32), KEY, "HS256"),
+        jwt.encode({name: value for name, value in _claims().items() if name != "seal"}, KEY, "HS256"),
     ],
-    ids=["no token", "key", "audience", "over", "endless", "subject", "unsigned", "method", "gone", "huge"],
+    ids=[
+        "no token",
+        "key",
+        "audience",
+        "over",
+        "endless",
+        "subject",
+        "unsigned",
+        "method",
+        "gone",
+        "huge",
+        "seal",
+        "letters",
+        "sealless",
+    ],
 )
 def test_a_token_that_is_not_good_is_refused(api: Api, token: str) -> None:
     assert api.client(Authorization=f"Bearer {token}").get("/api/users/me").status_code == 401
@@ -161,6 +189,45 @@ def test_a_user_who_is_gone_is_signed_out(person: Person, api: Api) -> None:
     assert person.http.get("/api/users/me").status_code == 401
     assert person.http.get("/api/decks").status_code == 401
     assert person.make_deck().status_code == 401
+
+
+def test_a_token_is_of_no_use_to_another_who_gets_the_same_id(api: Api) -> None:
+    """As after a restore: the database knows nothing of who came after the backup, and gives their ids again."""
+    client = api.client()
+    first = registration()
+    user_id = client.post("/api/users", json=first).json()["id"]
+    token = login(api, first["username"], PASSWORD).json()["access_token"]
+    old = api.client(Authorization=f"Bearer {token}")
+    assert old.get("/api/decks").json() == []
+    second = registration()
+    with api.context.database.transaction() as session:
+        session.execute(delete(User).where(User.id == user_id))
+        new_hash = api.context.passwords.hash(PASSWORD)
+        names = {name: second[name] for name in ("username", "email")}
+        session.add(User(id=user_id, password_hash=new_hash, created_at=utc_now(), updated_at=utc_now(), **names))
+    assert login(api, second["username"], PASSWORD).status_code == 200
+    body = {"name": "Stolen", "cards": CARDS, "evolution_slots": []}
+    for refused in (
+        old.get("/api/users/me"),
+        old.get("/api/decks"),
+        old.get("/api/decks/1"),
+        old.post("/api/decks", json=body),
+        old.put("/api/decks/1", json=body),
+        old.delete("/api/decks/1"),
+    ):
+        assert refused.status_code == 401
+        assert "sign in again" in refused.json()["detail"]
+
+
+def test_a_new_password_ends_the_tokens_of_the_old_one(api: Api) -> None:
+    asked = registration()
+    user_id = api.client().post("/api/users", json=asked).json()["id"]
+    client = api.client(Authorization=f"Bearer {login(api, asked['username'], PASSWORD).json()['access_token']}")
+    assert client.get("/api/users/me").status_code == 200
+    new = api.context.passwords.hash("another password")
+    with api.context.database.transaction() as session:
+        session.execute(update(User).where(User.id == user_id).values(password_hash=new))
+    assert client.get("/api/users/me").status_code == 401
 
 
 def _hash(api: Api, user_id: int) -> str:
