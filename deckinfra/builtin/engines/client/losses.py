@@ -1,12 +1,12 @@
 """What is in the rows that no dump as text brings back: looked for in the rows themselves, table by table.
 
-Text that would come back as other text is refused. What is the same to the eye and not to the bit, or comes in another
-order each time, is warned of: of such a table a restore can only compare the number of rows.
+Text that would come back as other text is refused. What is the same to the eye and not to the bit is warned of. Of a
+table that has such, or whose rows come in another order each time, the checksum is one that does not look at that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from deckinfra.errors import RefusedError
 from deckinfra.mysql import Session
 from deckinfra.mysql.names import quoted
 
+from .tally import NUMBERS
 from .witness import Moment
 
 LOSSLESS: Final = frozenset(
@@ -25,9 +26,12 @@ LOSSLESS: Final = frozenset(
 """Charsets of which every byte comes back by way of UTF-8, in which dumps are written. A test tries all."""
 
 _REFUSED: Final = "refused"
-_ZERO: Final = "zeros with a minus sign come back as plain zeros"
-_NUMBERS: Final = "numbers with a decimal point within JSON may come back as the nearest DOUBLE"
-_ORDER: Final = "rows whose unique key is NULL come in no certain order"
+_ZEROS: Final = "zeros"
+_ORDER: Final = "order"
+_SAID: Final = {
+    _ZEROS: "zeros with a minus sign come back as plain zeros",
+    NUMBERS: "numbers with a decimal point within JSON may come back as the nearest DOUBLE",
+}
 
 
 @dataclass(frozen=True)
@@ -40,33 +44,38 @@ class _Question:
     loss: str
 
 
-def losses(held: Moment, schema: str, vendor: str) -> dict[str, list[str]]:
-    """Look through the rows of ``schema``, and give sentences on the tables of which only rows can be counted.
+@dataclass(frozen=True)
+class Losses:
+    """What was found: sentences for people, and for each table with any what its checksum must not look at."""
 
-    :class:`RefusedError` names the columns whose text a dump would change.
-    """
+    warnings: tuple[str, ...]
+    by_rows: Mapping[str, Sequence[str]]
+
+
+def losses(held: Moment, schema: str, vendor: str) -> Losses:
+    """Look through the rows of ``schema``; :class:`RefusedError` names the columns whose text a dump would change."""
     questions: dict[str, list[_Question]] = {}
-    for question in (*_of_columns(held.session, schema, vendor), *_of_keys(held.session, schema)):
+    for question in _of_columns(held.session, schema, vendor):
         questions.setdefault(question.table, []).append(question)
     refused: list[str] = []
-    found: dict[str, list[str]] = {}
+    warnings: list[str] = []
+    found = {table: {_ORDER} for table in _unordered(held.session, schema)}
     for table, asked in questions.items():
         counts = held.look([f"COALESCE(SUM({question.condition}), 0)" for question in asked], table)
         for question, rows in zip(asked, counts, strict=True):
             place = f"{table}.{question.column}"
             if rows and question.loss == _REFUSED:
                 refused.append(f"{place} ({rows:,} rows)")
-            elif rows and (question.loss != _ORDER or rows > 1):
-                found.setdefault(table, []).append(
-                    f"of {place} {question.loss}: a restore compares how many rows {table} has, and not what is in them"
-                )
+            elif rows:
+                found.setdefault(table, set()).add(question.loss)
+                warnings.append(f"of {place} {_SAID[question.loss]}")
     if refused:
         raise RefusedError(
             f"there is text that no dump brings back, since its charset has it and UTF-8 has not: {', '.join(refused)}",
             hint="No backup was made. Mend the text, or change the column: ALTER TABLE ... MODIFY ... CHARACTER SET "
             "utf8mb4, or VARBINARY for what is no text.",
         )
-    return found
+    return Losses(tuple(warnings), {table: sorted(what) for table, what in found.items()})
 
 
 def _of_columns(session: Session, schema: str, vendor: str) -> Iterator[_Question]:
@@ -74,7 +83,7 @@ def _of_columns(session: Session, schema: str, vendor: str) -> Iterator[_Questio
         "SELECT TABLE_NAME, COLUMN_NAME, LOWER(DATA_TYPE), COALESCE(CHARACTER_SET_NAME, '') "
         "FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME) "
         "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') "
-        "AND EXTRA NOT LIKE '%%GENERATED%%' ORDER BY TABLE_NAME, ORDINAL_POSITION",
+        "AND COALESCE(GENERATION_EXPRESSION, '') = '' ORDER BY TABLE_NAME, ORDINAL_POSITION",
         schema,
     )
     for table, column, kind, charset in rows:
@@ -83,24 +92,18 @@ def _of_columns(session: Session, schema: str, vendor: str) -> Iterator[_Questio
             back = f"CONVERT(CONVERT({name} USING utf8mb4) USING {charset})"
             yield _Question(table, column, f"NOT (CAST({back} AS BINARY) <=> CAST({name} AS BINARY))", _REFUSED)
         elif kind in {"float", "double"}:
-            yield _Question(table, column, f"{name} = 0 AND CAST({name} AS CHAR) LIKE '-%'", _ZERO)
+            yield _Question(table, column, f"{name} = 0 AND CAST({name} AS CHAR) LIKE '-%'", _ZEROS)
         elif kind == "json" and vendor == "mysql":
             text = f"CAST({name} AS CHAR)"
-            yield _Question(table, column, f"NOT (CAST(CAST({text} AS JSON) AS CHAR) <=> {text})", _NUMBERS)
+            yield _Question(table, column, f"NOT (CAST(CAST({text} AS JSON) AS CHAR) <=> {text})", NUMBERS)
 
 
-def _of_keys(session: Session, schema: str) -> Iterator[_Question]:
-    """Ask tables with no primary key, nor another by which the tool could put all rows in order."""
+def _unordered(session: Session, schema: str) -> Iterator[str]:
+    """Give the tables with unique keys, of which none lets the tool put all rows in order: each may be NULL."""
     rows = session.query(
-        "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, NULLABLE = 'YES' FROM information_schema.STATISTICS "
-        "WHERE TABLE_SCHEMA = %s AND NON_UNIQUE = 0 ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
+        "SELECT TABLE_NAME, INDEX_NAME, MAX(NULLABLE = 'YES') FROM information_schema.STATISTICS "
+        "WHERE TABLE_SCHEMA = %s AND NON_UNIQUE = 0 GROUP BY TABLE_NAME, INDEX_NAME",
         schema,
     )
-    keys: dict[str, dict[str, list[tuple[str | None, int]]]] = {}
-    for table, key, column, nullable in rows:
-        keys.setdefault(table, {}).setdefault(key, []).append((column, nullable))
-    for table, found in keys.items():
-        if all(any(nullable for _, nullable in parts) for parts in found.values()):
-            columns = {column for parts in found.values() for column, nullable in parts if nullable and column}
-            for column in sorted(columns):
-                yield _Question(table, column, f"{quoted(column)} IS NULL", _ORDER)
+    sure = {table for table, _, nullable in rows if not nullable}
+    yield from sorted({table for table, _, _ in rows} - sure)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from deckinfra.core.documents import decode, field_of
@@ -15,7 +15,7 @@ from deckinfra.mysql.names import quoted
 from deckinfra.ports import SnapshotReader
 
 from .sections import HEAD
-from .snapshot import OBJECTS, found_in, packet_for, uncertain_in
+from .snapshot import OBJECTS, by_rows_in, found_in, packet_for
 from .tools import LIMIT, Tools
 
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
@@ -46,7 +46,7 @@ class ClientShadow:
         self._tools = tools
         self.scratch = scratch
         self.objects = ObjectSet()
-        self._uncertain: Sequence[str] = ()
+        self._by_rows: Mapping[str, Collection[str]] = {}
 
     def load(self, source: SnapshotReader) -> None:
         """Feed the dump to the client, then make views, triggers, routines and events around the tables.
@@ -55,7 +55,7 @@ class ClientShadow:
         :class:`RefusedError`; what the server will not take is a :class:`DatabaseError` with its words.
         """
         self._refuse_misfit(source.details)
-        self._uncertain = uncertain_in(source.details)
+        self._by_rows = by_rows_in(source.details)
         self._set_default(source.details)
         self._feed(source)
         document = b"".join(data for part in source.parts if part.facts.kind == OBJECTS for data in source.read(part))
@@ -69,7 +69,7 @@ class ClientShadow:
         Reading every row of every table also has the server check its pages. The dump tools check no foreign keys:
         rows that broke one in the source break it here, too.
         """
-        return found_in(self._server, self.scratch.name, self._tools, self._uncertain)
+        return found_in(self._server, self.scratch.name, self._tools, self._by_rows)
 
     def _refuse_misfit(self, details: Any) -> None:
         vendor, version = field_of(details, "vendor", str, _WHAT), field_of(details, "version", str, _WHAT)

@@ -57,7 +57,7 @@ class ClientSnapshot:
         self._start = start
         self._survey = start.survey
         self._stream = start.stream
-        self._tally = Tally()
+        self._tally = Tally(by_rows_in(about))
         self.size = start.survey.size
         self.revisions: tuple[str, ...] = ()
         self.details = about
@@ -87,7 +87,7 @@ class ClientSnapshot:
 
     def facts(self) -> Sequence[Facts]:
         """Give what the dump and the server tell of tables, views, triggers, routines and events."""
-        return _facts(self._tally, self._survey, uncertain_in(self.details))
+        return _facts(self._tally, self._survey)
 
     def _refuse_difference(self, session: Session) -> None:
         dumped = self._tally.rows()
@@ -132,26 +132,26 @@ def taken(server: Server, schema: str, tools: Tools) -> Iterator[ClientSnapshot]
         pieces = _until_tables(stream.pieces())
         after = stack.enter_context(moment(server, schema, unsteady, earlier=False))
         lost = losses(after, schema, server.vendor)
-        details["uncertain"] = sorted(lost)
-        details["warnings"] += [sentence for sentences in lost.values() for sentence in sentences]
+        details["by_rows"] = lost.by_rows
+        details["warnings"] += lost.warnings
         yield ClientSnapshot(server, schema, Start(survey, stream, pieces, before, after), details)
 
 
-def uncertain_in(details: Mapping[str, Any]) -> Sequence[str]:
-    """Give the tables of which facts tell only how many rows there are: see :mod:`.losses`."""
-    names: Sequence[str] = details.get("uncertain", ())
-    return names
+def by_rows_in(details: Mapping[str, Any]) -> Mapping[str, Collection[str]]:
+    """Give the tables that are compared row by row, in any order, and what is not compared: see :mod:`.losses`."""
+    found: Mapping[str, Collection[str]] = details.get("by_rows", {})
+    return found
 
 
-def found_in(server: Server, schema: str, tools: Tools, uncertain: Collection[str]) -> Sequence[Facts]:
+def found_in(server: Server, schema: str, tools: Tools, by_rows: Mapping[str, Collection[str]]) -> Sequence[Facts]:
     """Give the facts of a schema that nobody writes to, found in the same way as a snapshot's."""
-    tally, splitter = Tally(), Splitter()
+    tally, splitter = Tally(by_rows), Splitter()
     with server.connect() as session:
         survey = Survey.of(session, server, schema)
     with dumping(tools, tools.dump(schema, leave_out=survey.views, locked=bool(survey.locking))) as stream:
         for run in splitter.runs(stream.pieces()):
             tally.add(run)
-    return _facts(tally, survey, uncertain)
+    return _facts(tally, survey)
 
 
 class Order:
@@ -192,8 +192,8 @@ def packet_for(longest: int) -> int:
     return -(-(longest + _ROOM) // mebibyte) * mebibyte
 
 
-def _facts(tally: Tally, survey: Survey, uncertain: Collection[str]) -> Sequence[Facts]:
-    return [*tally.facts(uncertain), *object_facts(survey.restorable), default_facts(survey.default)]
+def _facts(tally: Tally, survey: Survey) -> Sequence[Facts]:
+    return [*tally.facts(), *object_facts(survey.restorable), default_facts(survey.default)]
 
 
 def _refuse_crossing(session: Session, schema: str) -> None:

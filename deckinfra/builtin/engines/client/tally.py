@@ -1,27 +1,30 @@
 """What the text of a dump tells of each table: how many rows there are, and checksums of definition and data.
 
 A checksum is the SHA-256 of what the dump tool printed. Equal ones prove that source and restored table print the same,
-column by column, in the same order. They prove nothing of what the tool does not print, be it digits of a FLOAT, rows
-or a table: what can be found of that, :mod:`.survey`, :mod:`.losses` and :mod:`.witness` find by other ways.
+column by column, in the same order. Where the order is not certain, or numbers are printed in another way when they
+come back, it is one of rows in any order: see :mod:`.rows`. They prove nothing of what the tool does not print, be it
+digits of a FLOAT, rows or a table: what can be found of that, :mod:`.survey`, :mod:`.losses` and :mod:`.witness` find
+by other ways.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from deckinfra.core.manifest import Facts
-from deckinfra.errors import DatabaseError
 from deckinfra.ports import VERSION_TABLE
 
+from .rows import INSERT, RowCounter, RowSum, RowText
 from .sections import FRAME, TABLE, Run
 
 DEFINITION: Final = "definition"
 
-_INSERT: Final = b"\nINSERT INTO `"
-_PREFIX: Final = re.compile(rb"INSERT INTO `(?:[^`]|``)*` (?:\((?:`(?:[^`]|``)*`(?:, )?)*\) )?VALUES[ \n]")
+NUMBERS: Final = "numbers"
+"""Of a table in whose JSON there are numbers that come back as the nearest DOUBLE."""
+
 # Not the same in what was restored, and yet the same: a counter for numbers to come, which others move at any time;
 # and a column's charset beside its collation, which MySQL prints from the second time on, though it says nothing new.
 _COUNTER: Final = re.compile(
@@ -37,59 +40,43 @@ def without_counter(definition: bytes) -> bytes:
     return _COUNTER.sub(rb"\1", definition)
 
 
-class RowCounter:
-    """Counts rows in INSERT statements, in any pieces: the brackets that are neither in a text nor in a name.
-
-    Escaped quotes are taken out, then the text is cut at the quotes that are left: every second piece is outside.
-    """
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._prefix = b""
-        self._quoted = False
-        self._held = b""
+class _Table:
+    def __init__(self, pardoned: Collection[str] | None) -> None:
+        self.definition = bytearray()
+        self.has_rows = False
+        self._text = RowText()
+        self._counter = RowCounter()
+        self._data = hashlib.sha256() if pardoned is None else None
+        self._sum = None if pardoned is None else RowSum(json=NUMBERS in pardoned)
 
     def add(self, data: bytes, fresh: bool) -> None:
-        """Take the next bytes, at whose start a line begins if they are ``fresh``."""
-        text = b"\n" + data if fresh else data
-        if not self._prefix:
-            start = text.find(_INSERT)
-            if start < 0:
-                return
-            self._prefix = _prefix(text, start + 1)
-            text = text[start:]
-        text = self._held + text.replace(b"\n" + self._prefix, b"\n")
-        text = text.replace(b"\\\\", b"")
-        self._held = b"\\" if text.endswith(b"\\") else b""
-        pieces = text.removesuffix(b"\\").replace(b"\\'", b"").split(b"'")
-        self.rows += b"".join(pieces[self._quoted :: 2]).count(b"(")
-        self._quoted ^= len(pieces) % 2 == 0
+        self.has_rows = True
+        text = self._text.of(data, fresh)
+        self._counter.add(text)
+        if self._data:
+            self._data.update(data)
+        if self._sum:
+            self._sum.add(text)
 
+    @property
+    def rows(self) -> int:
+        return self._counter.rows
 
-def _prefix(text: bytes, start: int) -> bytes:
-    """Give what each statement begins with: names may hold brackets and quotes, too."""
-    found = _PREFIX.match(text, start)
-    if found is None:
-        line = text[start : start + 80].decode(errors="replace")
-        raise DatabaseError(
-            f"the dump tool printed what is not known to be rows: {line}",
-            hint="Nothing was changed. This is an error here.",
-        )
-    return found[0]
-
-
-class _Table:
-    def __init__(self) -> None:
-        self.definition = bytearray()
-        self.data = hashlib.sha256()
-        self.counter = RowCounter()
-        self.has_rows = False
+    def checksum(self) -> str:
+        found = self._data or self._sum
+        assert found is not None
+        return found.hexdigest()
 
 
 class Tally:
-    """Sees all runs of one dump, and gives the facts."""
+    """Sees all runs of one dump, and gives the facts.
 
-    def __init__(self) -> None:
+    Of the tables in ``by_rows``, the checksum is that of :class:`.rows.RowSum`, which does not look at what may differ
+    when nothing is wrong: it is named there.
+    """
+
+    def __init__(self, by_rows: Mapping[str, Collection[str]] = {}) -> None:
+        self._by_rows = by_rows
         self._tables: dict[tuple[str, str], _Table] = {}
         self._versions = bytearray()
 
@@ -98,36 +85,34 @@ class Tally:
         section = run.section
         if section.kind == FRAME:
             return
-        table = self._tables.setdefault((section.kind, section.name), _Table())
+        key = (section.kind, section.name)
+        if key not in self._tables:
+            self._tables[key] = _Table(self._by_rows.get(section.name))
+        table = self._tables[key]
         if not section.rows:
             table.definition += run.data
             return
-        table.has_rows = True
-        table.data.update(run.data)
-        table.counter.add(run.data, run.fresh)
+        table.add(run.data, run.fresh)
         if section.name == VERSION_TABLE and len(self._versions) < _MOST:
             self._versions += run.data
 
     def rows(self) -> dict[str, int]:
         """Give how many rows there are of each table that has a definition and rows, be they none."""
         whole = ((key, table) for key, table in self._tables.items() if table.definition)
-        return {name: table.counter.rows for (kind, name), table in whole if kind != TABLE or table.has_rows}
+        return {name: table.rows for (kind, name), table in whole if kind != TABLE or table.has_rows}
 
-    def facts(self, uncertain: Collection[str] = ()) -> Iterator[Facts]:
-        """Give rows and a checksum of the data of each table, and a checksum of each definition.
-
-        Of ``uncertain`` tables there is no checksum of the data.
-        """
+    def facts(self) -> Iterator[Facts]:
+        """Give rows and a checksum of the data of each table, and a checksum of each definition."""
         for (kind, name), table in self._tables.items():
             text = _CHARSET.sub(b"", without_counter(bytes(table.definition)))
             definition = hashlib.sha256(text).hexdigest()
             if kind == TABLE:
-                yield Facts(TABLE, name, table.counter.rows, None if name in uncertain else table.data.hexdigest())
+                yield Facts(TABLE, name, table.rows, table.checksum())
                 yield Facts(DEFINITION, name, checksum=definition)
             else:
                 yield Facts(kind, name, checksum=definition)
 
     def revisions(self) -> tuple[str, ...]:
         """Give the revisions in the version table, as it was at the time of the dump."""
-        rows = self._versions.partition(_INSERT)[2]
+        rows = self._versions.partition(INSERT)[2]
         return tuple(sorted(text.decode() for text in _TEXT.findall(rows)))
