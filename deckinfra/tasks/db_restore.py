@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from deckinfra.tasks.db_backup import REMOTE, SNAPSHOT
@@ -32,7 +33,16 @@ def _settle_snapshot(project: App, snapshot: str, remote: Remote) -> Mapping[str
 
 
 def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
+    from deckinfra.errors import DeckinfraError
+    from deckinfra.services.restore import lacks
+
     manifest = project.find_snapshot(snapshot, remote)
+    revisions: Sequence[str] = ()
+    with suppress(DeckinfraError):  # whatever is wrong with the database, a restore may be what mends it
+        revisions = project.migration_status().current
+    with suppress(DeckinfraError):
+        for sentence in lacks(manifest, project.engine.state(), revisions):
+            project.reporter.warn(sentence)
     chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)} on {manifest.host}"
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 
@@ -53,9 +63,10 @@ def restore(project: App, snapshot: str = "latest", remote: Remote = None) -> Re
 
 
 def _show_undo(result: UndoResult, terminal: Terminal) -> None:
-    terminal.line(f"The state kept as {result.restored.id} of {moment(result.restored.time)} is live again.")
+    put_back = f"{result.restored.id} of {moment(result.restored.time)} ({result.restored.reason})"
+    terminal.line(f"The state kept as {put_back} is live again.")
     if result.kept is not None:
-        terminal.line(f"What it replaced is kept as {result.kept.id}.")
+        terminal.line(f"What it replaced is kept as {result.kept.id} ({result.kept.reason}).")
 
 
 def _loss_of_undo(project: App) -> str:

@@ -26,6 +26,10 @@ def test_a_restore_brings_the_data_back_and_can_be_undone(ready: Project) -> Non
     assert _names(ready) == before
     undone = ready.invoke("db.undo-restore", "--yes")
     assert "is live again." in undone.out
+    put_back, now_kept = undone.out.splitlines()
+    assert "(replaced by snapshot 2" in put_back
+    assert "(replaced by" in now_kept
+    assert "undo" in now_kept
     assert _names(ready) == ["spoilt"] * 3
     assert ready.invoke("db.undo-restore", "--yes", "--json").document["kept"] is not None
     assert _names(ready) == before
@@ -57,6 +61,25 @@ def test_a_restore_may_be_agreed_to_on_a_terminal(ready: Project) -> None:
     assert (declined.code, _names(ready)) == (10, ["spoilt"] * 3)
     agreed = ready.on_terminal("db.restore", typed="y\n")
     assert (agreed.code, _names(ready)) == (0, before)
+
+
+def test_a_snapshot_with_nothing_in_it_is_warned_of_before_the_question(ready: Project) -> None:
+    live = ready.root / "var/shop.db"
+    full = live.read_bytes()
+    with closing(sqlite3.connect(live)) as connection, connection:
+        connection.execute("DROP TABLE things")
+        connection.execute("DROP TABLE alembic_version")
+    assert ready.invoke("db.backup").code == 0
+    assert "has no" not in ready.invoke("db.restore", "-y").err
+    live.write_bytes(full)
+    refused = ready.invoke("db.restore")
+    assert refused.code == 10
+    assert "has no table, and the database has 1 now" in refused.err
+    assert "has no revision, and the database is at 0001" in refused.err
+    assert refused.err.index("has no table") < refused.err.index("consent is needed")
+    assert "has no table" in ready.invoke("db.restore", "-y").err
+    live.write_bytes(b"no database")
+    assert ready.invoke("db.restore", "-y").code == 0
 
 
 def test_nothing_to_undo_ends_with_2(ready: Project) -> None:
