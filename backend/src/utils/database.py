@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +12,12 @@ from random import SystemRandom
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
+import pymysql
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from src.utils.config import Settings
 from src.utils.database_url import is_server
@@ -28,6 +32,11 @@ ATTEMPTS: Final = 4
 
 LOCK_WAIT: Final = 5
 """Seconds to wait for others' row and metadata locks. Servers wait up to a year for the latter by default."""
+
+REST: Final = 1.0
+"""Seconds without use after which it is asked whether a connection is still there, before it is used."""
+
+_RETURNED: Final = "returned"
 
 
 @dataclass(frozen=True)
@@ -71,8 +80,11 @@ class Database:
             max_overflow=self._max_overflow,
             pool_timeout=settings.app_pool_timeout,
             pool_recycle=settings.app_pool_recycle,
-            pool_pre_ping=True,
+            # What is lent out goes to a session, which ends its transaction before it gives the connection back.
+            pool_reset_on_return=None,
         )
+        if is_server(settings.database):
+            _look_before_lending(self._reading)
         self._writing = self._reading.execution_options(write=True)
 
     @property
@@ -84,12 +96,16 @@ class Database:
     def transaction(self, *, write: bool = True) -> Iterator[Session]:
         """Give a session; what is done in it is committed when the context ends well, else rolled back.
 
+        Without ``write`` it is rolled back in any case: there is nothing to keep.
+
         Raises :class:`src.utils.errors.Duplicate`, :class:`BadReference` and :class:`Unavailable` for what the
         database refuses. Rows stay usable afterwards.
         """
         engine = self._writing if write else self._reading
-        with translated(self._duplicates), Session(engine, expire_on_commit=False) as session, session.begin():
+        with translated(self._duplicates), Session(engine, expire_on_commit=False) as session:
             yield session
+            if write:
+                session.commit()
 
     def run(self, work: Callable[[Session], _Result]) -> _Result:
         """Do ``work`` in a transaction, again where a deadlock undid it, so it must have no other effects."""
@@ -111,6 +127,38 @@ class Database:
     def close(self) -> None:
         """Close every connection that is not lent out, and the others when they come back."""
         self._reading.dispose()
+
+
+def _look_before_lending(engine: Engine) -> None:
+    """Ask whether a connection is still there before it is lent out, where there is reason to.
+
+    That is where it rested, or was sent what nobody asked for, as is the end of the stream. SQLAlchemy's own
+    ``pool_pre_ping`` asks each time.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def note(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info[_RETURNED] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        returned = record.info.get(_RETURNED)
+        if returned is None or (time.monotonic() - returned < REST and _is_quiet(connection)):
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except pymysql.err.Error as error:
+            # The others are as old: the pool opens new ones, this time, too.
+            raise InvalidatePoolError from error
+
+
+def _is_quiet(connection: Any) -> bool:
+    """Whether nothing came over PyMySQL's socket since the last answer was read."""
+    if connection._sock is None:
+        return False
+    poller = select.poll()
+    poller.register(connection._sock, select.POLLIN)
+    return not poller.poll(0)
 
 
 def open_engine(url: URL, limits: Limits, **pool: Any) -> Engine:

@@ -18,12 +18,12 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
 from src.models import DUPLICATES, Card, Deck, User
 from src.services.cards import CardFilter, find_cards, get_card
-from src.utils.database import ATTEMPTS, LOCK_WAIT, Database
+from src.utils.database import ATTEMPTS, LOCK_WAIT, REST, Database
 from src.utils.errors import ApiError, BadReference, Deadlock, Duplicate, Unavailable
 from src.utils.faults import meaning
 from src.utils.security import utc_now
-from tests.backend.support import CARDS, Api, settings
-from tests.support.servers import unreachable
+from tests.backend.support import CARDS, Api, running_api, settings, wait_until
+from tests.support.servers import Server, rows, unreachable
 
 
 def count_users(database: Database, name: str) -> int:
@@ -144,7 +144,7 @@ def test_a_deadlock_that_does_not_end_is_told(sqlite_api: Api) -> None:
 
 def test_a_row_that_somebody_holds_is_waited_for_and_no_longer(mysql_api: Api) -> None:
     person = mysql_api.person()
-    held = update(User).where(User.id == person.id).values(password_hash="held")
+    held = update(User).where(User.id == person.id).values(email=f"{person.username}@held")
     with mysql_api.context.database.transaction() as session:
         session.execute(held)
         response = person.make_deck()
@@ -163,16 +163,50 @@ def test_a_sqlite_file_that_somebody_writes_to_is_busy(sqlite_api: Api) -> None:
     assert isinstance(meaning(busy, {}), Unavailable)
 
 
-def test_connections_that_the_server_closed_are_replaced(server_api: Api) -> None:
+@pytest.mark.parametrize("rest", [0.0, 1.1 * REST])
+def test_connections_that_the_server_closed_are_replaced(server_api: Api, rest: float) -> None:
     database = Database(settings(server_api.url, APP_POOL_SIZE=1, APP_POOL_OVERFLOW=0), DUPLICATES)
     own = text("SELECT CONNECTION_ID()")
     with database.transaction(write=False) as session:
         first = session.scalar(own)
     with server_api.context.database.transaction() as session:
         session.execute(text(f"KILL {first}"))
+        alive = text(f"SELECT COUNT(*) FROM information_schema.processlist WHERE id = {first}")
+        wait_until(lambda: session.scalar(alive) == 0, "the connection was not ended")
+    time.sleep(rest)
     with database.transaction(write=False) as session:
         assert session.scalar(own) != first
     database.close()
+
+
+@pytest.mark.parametrize("name", ["mysql", "mariadb"])
+def test_reading_a_deck_asks_the_server_once_and_ends_the_transaction(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    server: Server = request.getfixturevalue(f"{name}_server")
+    url: DatabaseURL = request.getfixturevalue(f"{name}_api").url
+    own = text("SELECT CONNECTION_ID()")
+
+    def identify(api: Api) -> int:
+        with api.context.database.transaction(write=False) as session:
+            return session.scalar(own) or 0
+
+    with running_api(url, APP_POOL_SIZE=1, APP_POOL_OVERFLOW=0) as api:
+        person = api.person()
+        path = f"/api/decks/{person.make_deck().json()['id']}"
+        server.as_root("SET GLOBAL log_output = 'TABLE'")
+        server.as_root("SET GLOBAL general_log = ON")
+        try:
+            connection = identify(api)
+            assert person.http.get(path).status_code == 200
+            assert identify(api) == connection
+        finally:
+            server.as_root("SET GLOBAL general_log = OFF")
+    root = replace(url, username="root", password=Secret(server.root_password))
+    log = f"SELECT argument FROM mysql.general_log WHERE thread_id = {connection} ORDER BY event_time"
+    said = [argument if isinstance(argument, str) else argument.decode() for (argument,) in rows(root, log)]
+    first, last = (place for place, statement in enumerate(said) if statement == str(own))
+    assert [statement.split()[0] for statement in said[first:last]] == ["SELECT", "ROLLBACK", "SELECT", "ROLLBACK"]
 
 
 @pytest.mark.parametrize("change", [unreachable, lambda url: replace(url, password=Secret("wrong"))])
