@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT: Final = 10
 """Seconds to wait for a server to answer."""
 
+STATEMENT_LIMIT: Final = 24 * 3600.0
+"""Seconds to wait for what a server says to one statement: an ALTER TABLE may take hours."""
+
 _WITH_TIMEOUT: Final = {"pymysql", "mysqldb"}
-"""Drivers whose connections take ``connect_timeout``; others refuse what they do not know."""
+"""Drivers whose connections take limits of time; others refuse what they do not know."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +53,15 @@ PLANT: Final = Mode()
 
 
 @contextmanager
-def connect(url: DatabaseURL, mode: Mode, *, wait: float) -> Iterator[Connection]:
+def connect(url: DatabaseURL, mode: Mode, *, wait: float, limit: float = STATEMENT_LIMIT) -> Iterator[Connection]:
     """Open a connection while the context is open; nothing is committed that the caller does not commit.
 
-    ``wait`` is how many seconds to wait for others' locks. What the database refuses, at any time in
-    the context, is raised as :class:`DatabaseError` or :class:`LockedError`. A SQLite file is made, and its folder,
-    with ``mode.create`` only.
+    ``wait`` is how many seconds to wait for others' locks, ``limit`` for a server's answer to one statement. What the
+    database refuses, at any time in the context, is raised as :class:`DatabaseError` or :class:`LockedError`. A SQLite
+    file is made, and its folder, with ``mode.create`` only.
     """
     with translated(url):
-        engine = _sqlite(url, mode, wait) if url.dialect == "sqlite" else _server(url, wait)
+        engine = _sqlite(url, mode, wait) if url.dialect == "sqlite" else _server(url, wait, limit)
         with engine.connect() as connection:
             yield connection
 
@@ -102,13 +105,17 @@ def _sqlite(url: DatabaseURL, mode: Mode, wait: float) -> Engine:
     return engine
 
 
-def _server(url: DatabaseURL, wait: float) -> Engine:
+def _server(url: DatabaseURL, wait: float, limit: float) -> Engine:
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
     from sqlalchemy.pool import NullPool
 
     target = server_url(url)
-    arguments = {"connect_timeout": CONNECT_TIMEOUT} if target.get_driver_name() in _WITH_TIMEOUT else {}
+    driver = target.get_driver_name()
+    # PyMySQL has one limit for the greeting, which a server that is stopped never sends, and for all that follows.
+    reading = min(CONNECT_TIMEOUT, limit) if driver == "pymysql" else limit
+    limits = {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": round(reading), "write_timeout": round(limit)}
+    arguments = limits if driver in _WITH_TIMEOUT else {}
     try:
         engine = create_engine(target, poolclass=NullPool, connect_args=arguments)
     except (ArgumentError, ImportError, NoSuchModuleError) as error:
@@ -123,6 +130,8 @@ def _server(url: DatabaseURL, wait: float) -> Engine:
         seconds = max(1, round(wait))
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}")
+        if driver == "pymysql":
+            connection._read_timeout = limit
 
     return engine
 

@@ -1,12 +1,14 @@
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
-from deckinfra.errors import ConfigurationError
+from deckinfra.errors import ConfigurationError, DatabaseError
 from deckinfra.migrations import Migrator
-from deckinfra.migrations.connection import LOOK, MIGRATE, PLANT, Mode, connect, server_url
+from deckinfra.migrations.connection import LOOK, MIGRATE, PLANT, STATEMENT_LIMIT, Mode, connect, server_url
 from tests.migrations.support import three, write_three
 from tests.support.servers import rows
 
@@ -83,6 +85,25 @@ def test_a_servers_locks_are_waited_for_as_long_as_was_said(server_url: Database
     with connect(server_url, LOOK, wait=7.4) as connection:
         found = connection.exec_driver_sql("SELECT @@lock_wait_timeout, @@innodb_lock_wait_timeout").one()
         assert tuple(found) == (7, 7)
+
+
+def test_a_server_that_is_silent_is_given_up(server_url: DatabaseURL) -> None:
+    with (
+        pytest.raises(DatabaseError, match=r"went away: .*timed out"),
+        connect(server_url, LOOK, wait=5, limit=1) as connection,
+    ):
+        connection.exec_driver_sql("SELECT SLEEP(30)")
+    with socket.create_server(("127.0.0.1", 0)) as stopped:
+        silent = replace(server_url, port=stopped.getsockname()[1])
+        with pytest.raises(DatabaseError, match="timed out"), connect(silent, LOOK, wait=5, limit=1):
+            pass
+
+
+def test_a_statement_may_take_longer_than_a_greeting(server_url: DatabaseURL) -> None:
+    with connect(server_url, LOOK, wait=5) as connection:
+        driven = connection.connection.driver_connection
+        assert driven is not None
+        assert driven._read_timeout == driven._write_timeout == STATEMENT_LIMIT
 
 
 def test_text_goes_to_a_server_and_back_as_it_is(tmp_path: Path, server_url: DatabaseURL) -> None:
