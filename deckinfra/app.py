@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deckinfra.migrations import Migrator
     from deckinfra.ports import Engine, Environment, Kept, Reporter
     from deckinfra.repository import Repository
+    from deckinfra.services.memory import StackMemory
     from deckinfra.services.results import (
         DeployResult,
         DrillResult,
@@ -125,7 +126,14 @@ class App:
                 f"the environment '{self.environment_name}' has no stack: deckinfra starts and stops nothing there",
                 hint="Name one that has, such as one of the kind docker: -e docker.",
             )
-        return StackControl(stack, self.reporter, environment=self.environment_name)
+        return StackControl(stack, self.reporter, environment=self.environment_name, memory=self.stack_memory)
+
+    @property
+    def stack_memory(self) -> StackMemory:
+        """What is kept between runs of the environment's stack and of its deployments."""
+        from deckinfra.services.memory import StackMemory
+
+        return StackMemory(self.root, self.environment_name)
 
     @property
     def origin(self) -> Origin:
@@ -232,12 +240,15 @@ class App:
 
         return status(self)
 
-    def deploy(self) -> DeployResult:
-        """Back up, build, migrate and start this version; :class:`StackError` says how a failed start ended."""
-        from deckinfra.services.deploy import deploy
+    def deploy(self, *, back: bool = False) -> DeployResult:
+        """Back up, build, migrate and start this version; :class:`StackError` says how a failed start ended.
+
+        With ``back``, bring back what ran before a deployment that broke off; :class:`RefusedError` where none did.
+        """
+        from deckinfra.services.deploy import deploy, go_back
 
         with self._phase("deploy"):
-            return deploy(self)
+            return go_back(self) if back else deploy(self)
 
     # Migrations ----------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Brings an environment to this checkout: checks every setting, backs up, builds, migrates, starts, and waits
-# until all is healthy. Where the new images do not start, the old ones are brought back; it says how that went.
+# until all is healthy. Where the new version does not start, the old one is brought back; it says how that went.
 #
 #   scripts/deploy.sh [ENVIRONMENT] [OPTIONS OF invoke deploy]
 #

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.settings import unusable
-from deckinfra.errors import ConfigurationError, DeckinfraError, StackError
+from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
+from deckinfra.services.going_back import before_of, bring_back, find_before
+from deckinfra.services.memory import Deployment, digest, now
 from deckinfra.services.results import DeployResult
 from deckinfra.system.locks import file_lock
 from deckinfra.system.processes import Owner
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 
     from deckinfra.app import App
     from deckinfra.core.manifest import Manifest
-    from deckinfra.ports import Service
+
+_BACK: Final = "bring the old version back"
 
 
 def deploy(project: App) -> DeployResult:
@@ -26,47 +29,141 @@ def deploy(project: App) -> DeployResult:
 
     Raises :class:`ConfigurationError` with everything that is wrong with the settings before anything else is done,
     and what a step raises. Up to the start, whatever fails leaves what runs as it is. If the new
-    services do not become healthy, those that ran before are brought back: :class:`StackError` says so, or that they
-    could not be.
+    services do not become healthy, what ran before is brought back: :class:`StackError` says so, or that it
+    could not be. Where this process is ended in between, :meth:`StackMemory.broken_off` tells.
     """
     problems = project.check_settings()
     if problems:
         raise unusable(project.environment_name, problems)
     with _alone(project):
-        return _deploy(project)
+        return _Deploying(project).run()
 
 
-def _deploy(project: App) -> DeployResult:
+def go_back(project: App) -> DeployResult:
+    """Bring back what ran before a deployment that broke off. The database stays as it is.
+
+    Raises :class:`RefusedError` where none broke off, and :class:`StackError` where it cannot be brought back.
+    """
     began = time.monotonic()
-    reporter, stack = project.reporter, project.stack
-    stack.check()
-    # What has done its work and ended counts as well: its image is part of what there is to go back to.
-    before = {service.name: service for service in stack.services() if service.ready}
-    with _leaving(before):
-        manifest = _back_up(project, before)
-        reporter.step("build")
-        stack.build()
-        reporter.step("migrate")
-        migrated = project.migrate()
-    reporter.step("start")
-    try:
-        services = stack.up()
-    except StackError as error:
-        raise _brought_back(project, before, manifest, error) from error
-    return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)
+    project.stack.check()
+    with _alone(project):
+        broken = broken_off(project)
+        before = before_of(project, broken)
+        project.stack_memory.note(replace(broken, owner=Owner.me("deploy --back"), step=_BACK, since=now()))
+        project.reporter.step(_BACK)
+        project.reporter.note(f"it comes back {before.manner}")
+        services = bring_back(project, before)
+    return DeployResult(project.environment_name, None, None, tuple(services), time.monotonic() - began)
 
 
-def _back_up(project: App, running: Mapping[str, Service]) -> Manifest | None:
-    """Back up the database that there is. Its service is started for that: one that was stopped may have data."""
-    stack = project.environment.stack()
-    assert stack is not None
-    if stack.database and stack.database not in running:
-        project.stack.up([stack.database])
-    if not project.engine.state().tables:
-        project.reporter.note("there is no data yet that could be backed up")
-        return None
-    project.reporter.step("backup")
-    return project.backup()
+def broken_off(project: App) -> Deployment:
+    """Give the deployment that broke off, and that there is a way back from; :class:`RefusedError` without one."""
+    name, found = project.environment_name, project.stack_memory.broken_off()
+    if found is None:
+        raise RefusedError(
+            f"no deployment of '{name}' broke off, so there is nothing to go back from",
+            hint="Nothing was changed. For an older version, check it out and deploy that.",
+        )
+    if not found.images:
+        raise RefusedError(
+            f"nothing ran before the deployment of '{name}' that broke off",
+            hint=f"Nothing was changed. 'invoke deploy -e {name}' does it again.",
+        )
+    return found
+
+
+class _Deploying:
+    """One deployment, which writes down each step before it takes it."""
+
+    def __init__(self, project: App) -> None:
+        self._project = project
+        self._memory = project.stack_memory
+
+    def run(self) -> DeployResult:
+        project, began = self._project, time.monotonic()
+        stack = project.stack
+        stack.check()
+        self._broken = self._memory.deployment()
+        if self._broken is not None:
+            project.reporter.warn(self._broken.told(project.environment_name))
+        # What runs after one that broke off may be half new.
+        self._before = before_of(project, self._broken) if self._broken else find_before(project)
+        record = self._before.record
+        self._progress = Deployment(
+            Owner.me("deploy"), "", "", "", self._before.images, "" if record is None else digest(record)
+        )
+        with self._leaving():
+            manifest = self._back_up()
+            self._step("build")
+            stack.build()
+            self._step("migrate")
+            migrated = project.migrate()
+            self._step("start")
+        try:
+            services = stack.up()
+        except StackError as error:
+            raise self._brought_back(error) from error
+        return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)
+
+    def _step(self, name: str) -> None:
+        self._progress = replace(self._progress, step=name, since=now())
+        self._memory.note(self._progress)
+        self._project.reporter.step(name)
+
+    def _back_up(self) -> Manifest | None:
+        """Back up the database that there is. Its service is started for that: one that was stopped may have data."""
+        project = self._project
+        stack = project.environment.stack()
+        assert stack is not None
+        self._step("backup")
+        if stack.database and not any(each.ready for each in stack.services() if each.name == stack.database):
+            project.stack.up([stack.database])
+        if not project.engine.state().tables:
+            project.reporter.note("there is no data yet that could be backed up")
+            return None
+        manifest = project.backup()
+        self._progress = replace(self._progress, backup=manifest.id)
+        return manifest
+
+    @contextmanager
+    def _leaving(self) -> Iterator[None]:
+        """Add to an error that what runs was left alone; with that said, there is nothing to keep in mind."""
+        try:
+            yield
+        except DeckinfraError as error:
+            if self._broken is not None:
+                self._memory.note(self._broken)
+                raise
+            self._memory.forget()
+            if self._before.images:
+                error.hint = f"{error.hint} The services that ran before go on running, as they were.".lstrip()
+            raise
+
+    def _brought_back(self, error: StackError) -> StackError:
+        """Bring back what ran before, and give the error that says how that went."""
+        name, before = self._project.environment_name, self._before
+        data = f" The backup from before is {self._progress.backup}." if self._progress.backup else ""
+        if not before.images:
+            self._memory.forget()
+            return StackError(
+                f"the stack of '{name}' did not start: {error.message}",
+                hint=f"Nothing ran before, so there is nothing to go back to. {error.hint}".rstrip(),
+            )
+        self._project.reporter.warn(f"the new version did not start: {error.message}")
+        try:
+            self._step(_BACK)
+            bring_back(self._project, before)
+        except DeckinfraError as second:
+            return StackError(
+                f"the new version of '{name}' did not start, and the old one could not be brought back: "
+                f"{second.message}",
+                hint=f"Look at 'invoke stack.logs -e {name}' and 'invoke stack.ps -e {name}'; the data is in its "
+                f"volumes. 'invoke deploy -e {name} --back' tries again to bring the old one back.{data}",
+            )
+        return StackError(
+            f"the new version of '{name}' did not start, and the old one runs again, {before.manner}: {error.message}",
+            hint=f"Mend it and deploy again. Migrations that were applied stay applied.{data}",
+        )
 
 
 @contextmanager
@@ -88,60 +185,3 @@ def _alone(project: App) -> Iterator[None]:
             f"the lock of the deployment cannot be made in {folder}: {error.strerror}",
             hint="Nothing was done. Make the folder writable for you.",
         ) from error
-
-
-@contextmanager
-def _leaving(running: Mapping[str, Service]) -> Iterator[None]:
-    """Add to an error that what runs was left alone."""
-    try:
-        yield
-    except DeckinfraError as error:
-        if running:
-            error.hint = f"{error.hint} The services that ran before go on running, as they were.".lstrip()
-        raise
-
-
-def _brought_back(
-    project: App, before: Mapping[str, Service], backup: Manifest | None, error: StackError
-) -> StackError:
-    """Bring the services back that ran before, and give the error that says how that went."""
-    name = project.environment_name
-    data = f" The backup from before is {backup.id}." if backup else ""
-    if not before:
-        return StackError(
-            f"the stack of '{name}' did not start: {error.message}",
-            hint=f"Nothing ran before, so there is nothing to go back to. {error.hint}".rstrip(),
-        )
-    project.reporter.warn(f"the new version did not start: {error.message}")
-    project.reporter.step("bring the old version back")
-    try:
-        _restore_images(project, list(before.values()))
-        project.stack.up()
-    except DeckinfraError as second:
-        return StackError(
-            f"the new version of '{name}' did not start, and the old one could not be brought back: {second.message}",
-            hint=f"Look at 'invoke stack.logs -e {name}' and 'invoke stack.ps -e {name}'; "
-            f"the data is in its volumes.{data}",
-        )
-    return StackError(
-        f"the new version of '{name}' did not start, and the old one runs again: {error.message}",
-        hint=f"Mend it and deploy again. Migrations that were applied stay applied.{data}",
-    )
-
-
-def _restore_images(project: App, before: Sequence[Service]) -> None:
-    """Give the images that ran before their names again, since a stack is described by names.
-
-    Only to the name that each had: under another one, it would be taken for what it is not.
-    """
-    stack = project.environment.stack()
-    assert stack is not None
-    now = {service.name: service for service in stack.services()}
-    renamed = [each.name for each in before if each.name in now and now[each.name].image != each.image]
-    if renamed:
-        raise StackError(
-            f"the settings name other images now than those that ran before, for {', '.join(renamed)}",
-            hint="Put those settings back, and run 'invoke stack.up'.",
-        )
-    for image, image_id in {service.image: service.image_id for service in before}.items():
-        stack.tag(image_id, image)

@@ -161,11 +161,14 @@ class StatusResult:
 
 @dataclass(frozen=True)
 class DeployResult:
-    """A deployment that went well: the backup before it (None: there was no database yet), and what runs now."""
+    """A deployment that went well: the backup before it (None: there was no database yet), and what runs now.
+
+    Where it brought back what ran before, there was no backup and no migration: ``migrated`` is None.
+    """
 
     environment: str
     backup: Manifest | None
-    migrated: MigrateResult
+    migrated: MigrateResult | None
     services: tuple[Service, ...]
     seconds: float
 

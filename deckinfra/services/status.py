@@ -34,6 +34,9 @@ def status(project: App) -> StatusResult:
             return None
 
     services = look("services", lambda: _services(project)) or ()
+    broken = look("deployment", project.stack_memory.broken_off)
+    if broken is not None:
+        problems.append(f"deployment: {broken.told(environment.name)}")
     problems += [f"service {service.name}: {service.described}" for service in services if not service.ready]
     database = look("database", lambda: _database(project))
     migrations: MigrationStatus | None = None

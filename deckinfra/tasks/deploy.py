@@ -68,17 +68,36 @@ def status(project: App) -> StatusResult:
 
 
 def _show_deploy(result: DeployResult, terminal: Terminal) -> None:
+    services = listing([service.name for service in result.services])
+    if result.migrated is None:
+        terminal.line(f"'{result.environment}' runs again what ran before, brought back in {duration(result.seconds)}.")
+        terminal.line("  database: as it is; migrations that were applied stay applied")
+        terminal.line(f"  services: {services}")
+        return
     terminal.line(f"'{result.environment}' runs this version, deployed in {duration(result.seconds)}.")
     saved = "there was no data yet" if result.backup is None else f"snapshot {result.backup.id}"
     terminal.line(f"  backup:   {saved}")
     terminal.line(f"  schema:   {listing(result.migrated.after, 'no revision')}")
-    terminal.line(f"  services: {listing([service.name for service in result.services])}")
+    terminal.line(f"  services: {services}")
 
 
-@task(show=_show_deploy)
-def deploy(project: App) -> DeployResult:
+def _loss_of_deploy(project: App, back: bool) -> str | None:
+    if not back:
+        return None
+    from deckinfra.services.deploy import broken_off
+
+    began = broken_off(project).owner.since
+    return f"replace what runs by what ran before the deployment that began at {began} (the database stays as it is)"
+
+
+@task(
+    show=_show_deploy,
+    destroys=_loss_of_deploy,
+    help={"back": "Bring back what ran before a deployment that broke off; asks first."},
+)
+def deploy(project: App, back: bool = False) -> DeployResult:
     """Back up, build, migrate and start this version; a failed start brings the old one back."""
-    return project.deploy()
+    return project.deploy(back=back)
 
 
 TASKS: Final = (status, deploy)

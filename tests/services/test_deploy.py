@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deckinfra.core.command import Command
-from deckinfra.errors import ConfigurationError, LockedError, MigrationError, StackError
+from deckinfra.errors import ConfigurationError, DamagedError, LockedError, MigrationError, RefusedError, StackError
 from deckinfra.services.setup import setup
+from deckinfra.services.stack import StackControl
 from deckinfra.system.locks import file_lock
 from deckinfra.system.processes import Owner
 from deckinfra.testing import RecordingReporter
@@ -23,12 +28,13 @@ services:
     build: app
     init: true
     stop_grace_period: 1s
+    environment: {{MODE: "${{APP_VERSION:-good}}"}}
 """
 DOCKERFILE = f"""
 FROM {IMAGE}
 COPY version /version
 ENTRYPOINT ["sh", "-c", "echo this is $(cat /version); exec sleep 600"]
-HEALTHCHECK --interval=300ms --retries=2 CMD ["sh", "-c", "! grep -q broken /version"]
+HEALTHCHECK --interval=300ms --retries=2 CMD ["sh", "-c", "! grep -q broken /version && [ $MODE != bad ]"]
 """
 BROKEN_REVISION = '''"""Goes wrong."""
 
@@ -73,6 +79,7 @@ def test_the_first_deployment_starts_what_is_there_without_a_backup(shop: StackP
     app.init_settings()
     result = app.deploy()
     assert result.backup is None
+    assert result.migrated is not None
     assert result.migrated.after == ("0001",)
     assert [service.described for service in result.services] == ["healthy"]
 
@@ -90,7 +97,9 @@ def test_a_version_that_does_not_become_healthy_gives_way_to_the_old_one(shop: S
     setup(shop.open())
     (shop.root / "app" / "version").write_text("broken\n")
     reporter = RecordingReporter()
-    with pytest.raises(StackError, match=r"did not start, and the old one runs again: .*'web'") as caught:
+    with pytest.raises(
+        StackError, match=r"did not start, and the old one runs again, with the settings .*'web'"
+    ) as caught:
         shop.open(reporter).deploy()
     newest = shop.open().backups()[0].manifest.id
     assert newest in caught.value.hint
@@ -158,9 +167,176 @@ def test_an_image_of_another_name_is_not_called_by_the_new_one(shop: StackProjec
     compose = shop.root / "docker-compose.yml"
     compose.write_text(compose.read_text().replace(":latest", ":two"))
     (shop.root / "app" / "version").write_text("broken\n")
+    (shop.root / "var" / "stack-docker.json").unlink()
     try:
-        with pytest.raises(StackError, match="could not be brought back: the settings name other images"):
+        with pytest.raises(StackError, match="could not be brought back: the settings name other images") as caught:
             shop.open().deploy()
+        assert "'invoke deploy -e docker --back' tries again" in caught.value.hint
         assert docker("run", "--rm", "--entrypoint", "cat", f"{shop.name}:two", "/version").stdout == "broken\n"
     finally:
         docker("image", "rm", "--force", f"{shop.name}:two")
+
+
+def _mode(shop: StackProject) -> str:
+    """Give the setting that the service runs with."""
+    return shop.stack.executor("web").run(Command(("sh", "-c", "echo $MODE"), 20.0)).stdout.decode().strip()
+
+
+def _change(shop: StackProject, old: str, new: str) -> None:
+    """Change a line of the env file."""
+    file = shop.root / ".env.docker"
+    assert f"{old}\n" in file.read_text()
+    file.write_text(file.read_text().replace(f"{old}\n", f"{new}\n"))
+
+
+def test_a_setting_that_keeps_the_new_version_from_starting_gives_way_to_the_old_one(shop: StackProject) -> None:
+    setup(shop.open())
+    (shop.root / "app" / "version").write_text("two\n")
+    shop.setting(APP_VERSION="bad")
+    with pytest.raises(StackError, match="the old one runs again, with the settings and the compose files"):
+        shop.open().deploy()
+    assert (_version(shop), _mode(shop)) == ("one", "good")
+    assert not (shop.root / "var" / "deploy-docker.json").exists()
+    with pytest.raises(StackError, match="the old one runs again, with the settings and the compose files"):
+        shop.open().deploy()
+    assert (_version(shop), _mode(shop)) == ("one", "good")
+    _change(shop, "APP_VERSION=bad", "APP_VERSION=good")
+    shop.open().deploy()
+    assert (_version(shop), _mode(shop)) == ("two", "good")
+
+
+def test_a_compose_file_that_names_another_image_gives_way_to_the_old_one(shop: StackProject) -> None:
+    setup(shop.open())
+    compose = shop.root / "docker-compose.yml"
+    compose.write_text(compose.read_text().replace(":latest", ":two"))
+    (shop.root / "app" / "version").write_text("broken\n")
+    try:
+        with pytest.raises(StackError, match="the old one runs again"):
+            shop.open().deploy()
+        assert _version(shop) == "one"
+        assert shop.stack.services()[0].image == f"{shop.name}:latest"
+    finally:
+        docker("image", "rm", "--force", f"{shop.name}:two")
+
+
+@pytest.mark.parametrize("record", [None, b"nonsense"])
+def test_without_a_record_only_the_images_come_back_and_it_says_so(shop: StackProject, record: bytes | None) -> None:
+    setup(shop.open())
+    kept = shop.root / "var" / "stack-docker.json"
+    kept.unlink()
+    if record is not None:
+        kept.write_bytes(record)
+    (shop.root / "app" / "version").write_text("broken\n")
+    with pytest.raises(StackError, match="its images, that is: settings and compose files are the present ones"):
+        shop.open().deploy()
+    assert _version(shop) == "one"
+
+
+def test_what_others_have_started_since_is_not_replaced_by_what_was_recorded(shop: StackProject) -> None:
+    setup(shop.open())
+    shop.setting(APP_VERSION="other")
+    StackControl(shop.stack, RecordingReporter(), environment="docker").up()
+    (shop.root / "app" / "version").write_text("broken\n")
+    with pytest.raises(StackError, match="the tasks have no record"):
+        shop.open().deploy()
+    assert (_version(shop), _mode(shop)) == ("one", "other")
+
+
+def test_what_is_kept_is_readable_by_its_owner_only_and_no_deployment_is_left_of_a_good_one(shop: StackProject) -> None:
+    setup(shop.open())
+    kept = shop.root / "var" / "stack-docker.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    before = kept.read_bytes()
+    (shop.root / "app" / "version").write_text("two\n")
+    shop.open().deploy()
+    assert kept.read_bytes() != before
+    assert not (shop.root / "var" / "deploy-docker.json").exists()
+
+
+def _killed(shop: StackProject, step: str) -> None:
+    """Deploy in a process of its own, and kill it, and what it started, in the step."""
+    code = (
+        "from deckinfra.app import open_project; from deckinfra.testing import RecordingReporter\n"
+        "class Loud(RecordingReporter):\n"
+        "    def note(self, text): print(text, flush=True)\n"
+        "    def step(self, name): print('step', name, flush=True)\n"
+        f"open_project({str(shop.root)!r}, 'docker', reporter=Loud()).deploy()"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, bufsize=1)
+    assert child.stdout is not None
+    with child.stdout:
+        wanted = {"start": "waiting for web (starting)\n"}.get(step, f"step {step}\n")
+        assert any(line == wanted for line in child.stdout)
+        child.send_signal(signal.SIGKILL)
+        child.wait(20)
+
+
+def test_a_deployment_that_is_killed_while_it_starts_is_told_of_and_can_be_gone_back_from(shop: StackProject) -> None:
+    setup(shop.open())
+    (shop.root / "app" / "version").write_text("broken\n")
+    shop.setting(APP_VERSION="bad")
+    _killed(shop, "start")
+    journal = shop.root / "var" / "deploy-docker.json"
+    assert journal.stat().st_mode & 0o777 == 0o600
+    (problem,) = (each for each in shop.open().status().problems if each.startswith("deployment: "))
+    for said in ("broke off in its step 'start'", shop.open().backups()[0].manifest.id, "'invoke deploy -e docker'"):
+        assert said in problem
+    assert _version(shop) == "broken"
+    _change(shop, "STACK_TIMEOUT=60", "STACK_TIMEOUT=5")
+    reporter = RecordingReporter()
+    with pytest.raises(StackError):
+        shop.open(reporter).stack.up()
+    assert any("broke off in its step 'start'" in text for text in reporter.warnings)
+    result = shop.open().deploy(back=True)
+    assert (result.backup, result.migrated, [each.name for each in result.services]) == (None, None, ["web"])
+    assert (_version(shop), _mode(shop)) == ("one", "good")
+    assert not journal.exists()
+    with pytest.raises(RefusedError, match="no deployment of 'docker' broke off"):
+        shop.open().deploy(back=True)
+
+
+def test_the_next_deployment_goes_back_to_what_ran_before_the_one_that_was_killed(shop: StackProject) -> None:
+    setup(shop.open())
+    (shop.root / "app" / "version").write_text("broken\n")
+    _killed(shop, "start")
+    (shop.root / "app" / "version").write_text("broken again\n")
+    reporter = RecordingReporter()
+    with pytest.raises(StackError, match="the old one runs again"):
+        shop.open(reporter).deploy()
+    assert any("broke off in its step 'start'" in text for text in reporter.warnings)
+    assert _version(shop) == "one"
+    assert not (shop.root / "var" / "deploy-docker.json").exists()
+
+
+def test_one_that_was_killed_earlier_is_kept_in_mind_until_all_is_well(shop: StackProject) -> None:
+    setup(shop.open())
+    _killed(shop, "build")
+    journal = shop.root / "var" / "deploy-docker.json"
+    assert "What ran before it goes on." in next(
+        each for each in shop.open().status().problems if each.startswith("deployment: ")
+    )
+    (shop.root / "app" / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN exit 3\n")
+    with pytest.raises(StackError):
+        shop.open().deploy()
+    assert json.loads(journal.read_bytes())["step"] == "build"
+    shop.open().stack.up()
+    assert not journal.exists()
+
+
+def test_a_first_deployment_that_was_killed_has_nothing_to_go_back_to(shop: StackProject) -> None:
+    shop.open().init_settings()
+    _killed(shop, "build")
+    with pytest.raises(RefusedError, match="nothing ran before the deployment of 'docker' that broke off"):
+        shop.open().deploy(back=True)
+
+
+@pytest.mark.parametrize("text", ["nonsense", '{"images": {"web": 3}}'])
+def test_what_is_no_word_of_a_deployment_is_named(shop: StackProject, text: str) -> None:
+    setup(shop.open())
+    (shop.root / "var" / "deploy-docker.json").write_text(text)
+    with pytest.raises(DamagedError, match=r"var/deploy-docker\.json") as caught:
+        shop.open().deploy()
+    assert "remove var/deploy-docker.json" in caught.value.hint
+    reporter = RecordingReporter()
+    shop.open(reporter).stack.up()
+    assert any("var/deploy-docker.json" in text for text in reporter.warnings)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+from deckinfra.services.memory import Deployment, StackMemory
+from deckinfra.system.processes import Owner
 from tests.tasks.support import REPOSITORY, Project
 
 
@@ -37,6 +40,19 @@ def test_a_deployment_with_wrong_settings_is_refused_with_all_of_them(project: P
     for name in ("DATABASE_URL", "BACKUP_THREADS", "APP_PORT", "APP_SECRET_KEY"):
         assert name in ran.err
     assert not (project.root / "var").exists()
+
+
+def test_going_back_needs_a_deployment_that_broke_off_and_consent(project: Project) -> None:
+    refused = project.invoke("deploy", "--back", "--yes")
+    assert (refused.code, "no deployment of 'local' broke off" in refused.err) == (10, True)
+    owner = replace(Owner.me("deploy"), pid=1, boot="another/boot")
+    left = Deployment(owner, "start", owner.since, "", {"web": ("shop:1", "sha256:0")}, "")
+    StackMemory(project.root, "local").note(left)
+    asked = project.invoke("deploy", "--back")
+    assert asked.code == 10
+    assert "consent is needed to replace what runs by what ran before the deployment that began at" in asked.err
+    shown = project.invoke("status")
+    assert "WRONG  deployment: the deployment of 'local' that began at" in shown.out
 
 
 def test_the_script_says_how_it_is_used(tmp_path: Path) -> None:

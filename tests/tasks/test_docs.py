@@ -53,7 +53,7 @@ def test_every_task_and_every_option_has_its_place(project: Project) -> None:
 
 
 def test_the_common_options_are_on_the_tasks_that_the_page_says(project: Project) -> None:
-    destroying = {"db.restore", "db.undo-restore", "db.kept", "db.rollback", "db.prune", "stack.down"}
+    destroying = {"db.restore", "db.undo-restore", "db.kept", "db.rollback", "db.prune", "stack.down", "deploy"}
     showing = {"test", "bench", "stack.logs", "stack.exec", "stack.shell", "db.shell"}
     for name, task in _tasks(project):
         options = _options(task)

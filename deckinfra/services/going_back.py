@@ -1,0 +1,87 @@
+"""What ran before a deployment, and bringing that back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deckinfra.errors import StackError
+from deckinfra.services.memory import Deployment, digest
+from deckinfra.services.stack import StackControl
+
+if TYPE_CHECKING:
+    from deckinfra.app import App
+    from deckinfra.ports import Service
+
+
+@dataclass(frozen=True)
+class Before:
+    """What ran before: of each service the image, by name and id, and the record of all that it was started from.
+
+    Without the record, which there is where the tasks started it, only the images can be brought back.
+    """
+
+    images: Mapping[str, tuple[str, str]]
+    record: bytes | None
+
+    @property
+    def manner(self) -> str:
+        """Say what is brought back."""
+        if self.record is not None:
+            return "with the settings and the compose files that it was started with"
+        return (
+            "its images, that is: settings and compose files are the present ones, "
+            "since the tasks have no record of those that it was started with"
+        )
+
+
+def find_before(project: App) -> Before:
+    """Look at what runs. What has done its work and ended counts as well: its image is part of what there is."""
+    stack = project.environment.stack()
+    assert stack is not None
+    ready = {each.name: (each.image, each.image_id) for each in stack.services() if each.ready}
+    record = project.stack_memory.record()
+    try:
+        fits = record is not None and stack.is_as_recorded(record)
+    except StackError as error:
+        project.reporter.warn(error.message)
+        fits = False
+    return Before(ready, record if fits else None)
+
+
+def before_of(project: App, deployment: Deployment) -> Before:
+    """Give what ran before a deployment that broke off, as that had written it down."""
+    record = project.stack_memory.record()
+    fits = record is not None and digest(record) == deployment.record
+    return Before(deployment.images, record if fits else None)
+
+
+def bring_back(project: App, before: Before) -> Sequence[Service]:
+    """Start what ran before, and wait until it is ready; :class:`StackError` where it is not to be had."""
+    stack = project.environment.stack()
+    assert stack is not None
+    if before.record is None:
+        _restore_images(project, before)
+        return project.stack.up()
+    with stack.recorded(before.record) as old:
+        control = StackControl(old, project.reporter, environment=project.environment_name, memory=project.stack_memory)
+        return control.up()
+
+
+def _restore_images(project: App, before: Before) -> None:
+    """Give the images that ran before their names again, since a stack is described by names.
+
+    Only to the name that each had: under another one, it would be taken for what it is not.
+    """
+    stack = project.environment.stack()
+    assert stack is not None
+    now = {service.name: service.image for service in stack.services()}
+    renamed = [name for name, (image, _) in before.images.items() if name in now and now[name] != image]
+    if renamed:
+        raise StackError(
+            f"the settings name other images now than those that ran before, for {', '.join(renamed)}",
+            hint="Put those settings back, and run 'invoke stack.up'.",
+        )
+    for image, image_id in dict(before.images.values()).items():
+        stack.tag(image_id, image)
