@@ -127,7 +127,7 @@ class LiveDatabase:
         Also one about each schema that looks like a kept state and is listed nowhere: it is for people to look at.
         """
         with self.server.connect() as session:
-            unknown = [f"schema {name} {_UNKNOWN}" for name in kept.unknown(self._workspace, session)]
+            unknown = [_UNKNOWN.format(name, quoted(name)) for name in kept.unknown(self._workspace, session)]
             if not self._workspace.is_there(session):
                 return unknown
             done = []
@@ -155,8 +155,9 @@ class LiveDatabase:
 
 
 _UNKNOWN = (
-    "is called like a state that a restore kept, and nothing is written down of it: it was left as it is; "
-    "look what is in it, and drop it if nobody needs it"
+    "schema {0} is called like a state that a restore kept, and nothing is written down of it, so it was left as it "
+    "is. To look what is in it: SHOW TABLES FROM {1}. To have rows of it back: INSERT INTO ... SELECT ... FROM {1}. If "
+    "nobody needs it: DROP DATABASE {1}"
 )
 _TOLD = {
     True: "a restore died when it had gone live; what was missing around it was completed",

@@ -32,11 +32,12 @@ from deckinfra.ports import Kept
 
 from . import kept
 from .apply import apply, apply_triggers, clear
+from .asides import in_the_way, step_aside, step_back
 from .cutover import ChangedMeanwhileError, cut_over, finish
-from .definitions import VIEW, SchemaObject
+from .definitions import SchemaObject
 from .journal import Entry, State
 from .lock import LostLockError, NamedLock
-from .making import Maker, make_views
+from .making import Maker
 from .names import kept_of, next_id, qualified, quoted
 from .objects import NOTHING, ObjectSet
 from .processes import blockers
@@ -168,9 +169,7 @@ def _prepare(workspace: Workspace, session: Session, entry: Entry) -> None:
     live = workspace.database
     if entry.kept and entry.old:
         _make_schema(session, entry.kept, entry.old.default)
-        for view in entry.old.objects.of_kind(VIEW):
-            if view.name in entry.new.tables:
-                session.execute(view.drop(live))
+        step_aside(session, live, in_the_way(entry.old, entry.new))
         _set_collation(session, live, _collation_of_triggers(entry.new))
     else:
         _make_schema(session, live, entry.new.default)
@@ -195,9 +194,8 @@ def _back(workspace: Workspace, session: Session, entry: Entry) -> None:
             session.execute(f"DROP DATABASE {quoted(live)}")
     else:
         _set_collation(session, live, entry.old.default.collation)
+        step_back(session, live, in_the_way(entry.old, entry.new))
         found, maker = ObjectSet.of(session, live), Maker(session, live)
-        views = {view.name for view in found.of_kind(VIEW)} | set(tables(session, live))
-        make_views(maker, [view for view in entry.old.objects.of_kind(VIEW) if view.name not in views])
         for table in sorted(entry.old.objects.triggered & set(tables(session, live))):
             there, wanted = found.triggers_of(table), entry.old.objects.triggers_of(table)
             if _uncollated(there) <= _uncollated(wanted):

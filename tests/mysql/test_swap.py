@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
+
+from deckinfra.errors import LockedError
 from deckinfra.mysql import ObjectSet
 from deckinfra.mysql.names import quoted
 from tests.mysql.support import (
@@ -93,6 +96,31 @@ def test_a_view_that_was_broken_before_is_left_out_by_undo_and_its_text_kept(ser
     assert "only_here" in run(server, None, text)[0][0]
 
 
+@pytest.mark.parametrize("working", [True, False])
+def test_a_view_that_carries_a_tables_name_is_there_again_when_a_swap_is_taken_back(
+    server: Server, database: str, working: bool
+) -> None:
+    fill(server, database, "old")
+    new = objects_of(server, database, "new")
+    run(server, database, "CREATE TABLE gone (i INT)", "CREATE VIEW only_new AS SELECT i AS only_here FROM gone")
+    run(server, database, "CREATE VIEW upon AS SELECT only_here FROM only_new")
+    if not working:
+        run(server, database, "DROP TABLE gone")
+    shown = [run(server, database, f"SHOW CREATE VIEW {name}") for name in ("only_new", "upon")]
+    live = live_of(server, database, patience=0)
+    with closing(connect(server, database)) as blocker, blocker.cursor() as cursor:
+        blocker.begin()
+        cursor.execute("SELECT * FROM plain")
+        with pytest.raises(LockedError, match="kept busy"):
+            restore(server, live, "new", new)
+    assert [run(server, database, f"SHOW CREATE VIEW {name}") for name in ("only_new", "upon")] == shown
+    assert list(live.recover()) == []
+    assert beside(server, database) == []
+    restore(server, live_of(server, database), "new", new)
+    assert run(server, database, "SELECT COUNT(*) FROM only_new") == [(0,)]
+    assert run(server, database, "SHOW TABLES LIKE 'deckinfra%'") == []
+
+
 def test_a_kept_state_of_which_nothing_is_written_down_any_more_is_named(server: Server, database: str) -> None:
     fill(server, database, "old")
     live = live_of(server, database)
@@ -105,6 +133,7 @@ def test_a_kept_state_of_which_nothing_is_written_down_any_more_is_named(server:
     with live.lock("db.restore", timeout=10):
         (told,) = live.recover()
     assert told.startswith(f"schema {schema} is called like a state that a restore kept")
+    assert told.endswith(f"DROP DATABASE {quoted(schema)}")
     assert run(server, schema, "SELECT COUNT(*) FROM only_old") == [(0,)]
 
 
