@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Makes the secrets that are missing in /app/.secrets, as `invoke env.init` does outside of a container, and copies
-# to each service those that it needs. Run by root when the stack starts; a second run changes nothing.
+# Makes the secrets that are missing in /secrets, the project's .secrets, as `invoke env.init` does outside of a
+# container, and copies to each service those that it needs. Run by root when the stack starts; a second run changes
+# nothing. It runs in the database's image, since what is made anew with each version of the application would take
+# the database along, which waits for it. They belong to the owner of the backups, or to SECRETS_OWNER.
 #
 #   /run/secrets/application   for the backend's user, and nobody else
 #   /run/secrets/database      for root, as which the database's image begins
 set -euo pipefail
 
 environment=${DECKINFRA_ENVIRONMENT:?}
-here=$(dirname -- "${BASH_SOURCE[0]}")
-folder=/app/.secrets/$environment
-owner=$(stat -c %u:%g /app/backups)
+folder=/secrets/$environment
+owner=${SECRETS_OWNER:-$(stat -c %u:%g /backups)}
 
 fail() {
     printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
@@ -27,24 +28,41 @@ mend() {
     fi
 }
 
+# 48 letters and digits, as deckinfra's own are: the random bytes are ten times as many as are needed.
+generate() { head -c 2048 /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | cut -c 1-48; }
+
+# make NAME: a file that is there, even an empty one, stays as it is. A link appears whole, or not at all.
+make() {
+    local path=$folder/$1
+    [ ! -e "$path" ] || return 0
+    (umask 077 && generate >"$folder/.$1.new")
+    chown "$owner" "$folder/.$1.new"
+    ln -- "$folder/.$1.new" "$path" || [ -e "$path" ]
+    rm -- "$folder/.$1.new"
+    printf '.secrets/%s/%s: new secret, readable by its owner only\n' "$environment" "$1"
+}
+
 # copy NAME FOLDER OWNER: it appears whole, with its mode.
 copy() {
     local source=$folder/$1 target=$2/$1
-    [ -s "$source" ] || fail "there is no .secrets/$environment/$1" \
-        "Nothing was started. Write the secret into that file, or take it out of the environment; then start again."
-    if cmp --silent -- "$source" "$target" && [ "$(stat -c %u:%a "$target")" = "$3:400" ]; then
+    [ -s "$source" ] || fail ".secrets/$environment/$1 is empty, or no file" \
+        "Nothing was started. Write the secret into that file, or delete it to get a new one; then start again."
+    if [ -e "$target" ] && [ "$(<"$source")" = "$(<"$target")" ] && [ "$(stat -c %u:%a "$target")" = "$3:400" ]; then
         return
     fi
     install --mode=400 --owner="$3" --group="$3" -- "$source" "$target.new"
     mv -- "$target.new" "$target"
 }
 
-mend /app/.secrets
+mkdir -p -- "$folder"
+mend /secrets
 mend "$folder"
 for file in "$folder"/*; do
     [ -L "$file" ] || mend "$file"
 done
-"$here/as-owner.sh" invoke env.init
+for name in DATABASE_PASSWORD DATABASE_ADMIN_PASSWORD APP_SECRET_KEY; do
+    make "$name"
+done
 for name in DATABASE_PASSWORD APP_SECRET_KEY; do
     copy "$name" /run/secrets/application 10001
 done

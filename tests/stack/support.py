@@ -135,9 +135,11 @@ def running(stack: Stack) -> Iterator[Stack]:
         stack.down()
 
 
-def docker(*words: str, limit: float = 60, good: bool = True) -> subprocess.CompletedProcess[str]:
-    """Run one command of Docker."""
-    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=limit, check=False)
+def docker(
+    *words: str, limit: float = 60, good: bool = True, given: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run one command of Docker, with ``given`` as its standard input."""
+    done = subprocess.run(["docker", *words], capture_output=True, text=True, timeout=limit, check=False, input=given)
     assert done.returncode == 0 or not good, f"{words}: {done.stdout}{done.stderr}"
     return done
 

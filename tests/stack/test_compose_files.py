@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("_docker")
 
 IMAGES = Images("mysql:9.7", "deck-builder", "latest")
 ADDED = ["", "dev", "prod", "test"]
-TASKS = ("secrets", "migrate", "first-run", "ops")
+TASKS = ("migrate", "first-run", "ops")
 
 
 def described(add: str, **values: str) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def test_services_that_end_say_so_and_what_the_tasks_do_is_theirs(any_files: dic
     assert {name for name in labels if labels[name].get("deckinfra.by-tasks") == "true"} == {"first-run"}
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [*TASKS, "secrets"])
 def test_tasks_run_on_a_read_only_root_with_what_changes_the_user_alone(any_files: dict[str, Any], name: str) -> None:
     service = any_files["services"][name]
     assert service["read_only"]
     assert service["cap_drop"] == ["ALL"]
-    more = {"CHOWN", "DAC_OVERRIDE", "FOWNER"} if name == "secrets" else set()
-    assert set(service["cap_add"]) == {"SETUID", "SETGID", "SETPCAP"} | more
+    for_files, for_users = {"CHOWN", "DAC_OVERRIDE", "FOWNER"}, {"SETUID", "SETGID", "SETPCAP"}
+    assert set(service["cap_add"]) == (for_files if name == "secrets" else for_users)
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
@@ -112,7 +112,8 @@ def test_a_stack_for_tests_keeps_to_itself() -> None:
     assert all("driver_opts" not in volume for volume in document["volumes"].values())
     volumes = [volume for service in document["services"].values() for volume in service.get("volumes") or []]
     binds = {volume["source"]: volume.get("read_only") for volume in volumes if volume["type"] == "bind"}
-    assert binds == {str(ROOT / "database/healthcheck.sh"): True, str(ROOT / "scripts/container/env-file"): True}
+    files = ("database/healthcheck.sh", "scripts/container/env-file", "scripts/container/secrets.sh")
+    assert binds == {str(ROOT / name): True for name in files}
 
 
 def test_an_environment_of_any_name_is_known_in_its_containers(any_files: dict[str, Any]) -> None:
@@ -138,7 +139,15 @@ def test_stacks_of_two_kinds_have_two_names_and_other_ports() -> None:
 def test_the_database_image_is_a_variable() -> None:
     services = described("", DATABASE_IMAGE="mariadb:11.8")["services"]
     assert services["database"]["image"] == "mariadb:11.8"
-    assert services["secrets"]["build"]["args"]["DATABASE_IMAGE"] == "mariadb:11.8"
+    assert services["migrate"]["build"]["args"]["DATABASE_IMAGE"] == "mariadb:11.8"
+
+
+def test_what_the_database_waits_for_is_made_from_nothing_that_a_deployment_changes() -> None:
+    older, newer = (described("", APP_VERSION=version, APP_IMAGE="deck")["services"] for version in ("1", "2"))
+    assert older["migrate"] != newer["migrate"]
+    assert older["secrets"] == newer["secrets"]
+    assert older["database"] == newer["database"]
+    assert older["secrets"]["image"] == older["database"]["image"]
 
 
 def test_development_mounts_the_source_read_only_and_starts_again_when_it_changes() -> None:
@@ -166,6 +175,7 @@ def test_production_is_locked_down_and_limited(production: dict[str, Any]) -> No
 
 
 def test_production_is_an_environment_and_a_stage_of_its_own(production: dict[str, Any]) -> None:
+    assert production["services"]["secrets"]["environment"]["DECKINFRA_ENVIRONMENT"] == "production"
     for name in TASKS:
         environment = production["services"][name]["environment"]
         assert (environment["DECKINFRA_ENVIRONMENT"], environment["DECKINFRA_STAGE"]) == ("production", "production")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
             assert not any(value.strip() in text for value in secrets.values())
         if add:
             _is_locked_down(stack)
+            _replaces_the_application_alone(stack)
     assert len(snapshots(clone)) == 2, "down --volumes has deleted backups"
     assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout == ""
 
@@ -80,6 +82,24 @@ def _is_locked_down(stack: Stack) -> None:
         assert docker("exec", stack.container(service), "touch", "/it", good=False).returncode != 0
         assert stack.inspect(service)["HostConfig"]["Memory"] > 0
         assert stack.inspect(service)["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m"
+
+
+def _replaces_the_application_alone(stack: Stack) -> None:
+    """Start from changed images, as a deployment does: what is made anew must not take the database along."""
+    newer = replace(stack, images=replace(stack.images, version=f"newer-{stack.project}"))
+    was, ended = stack.inspect("database"), stack.container("migrate")
+    images = {newer.images.backend: stack.images.backend, newer.images.ops: stack.images.ops}
+    try:
+        for image, older in images.items():
+            docker("build", "--quiet", "--tag", image, "-", given=f"FROM {older}\nLABEL newer=yes\n")
+        newer.compose("up", "--detach", "backend")
+        assert newer.container("migrate") != ended
+        assert newer.inspect("backend")["Config"]["Labels"]["newer"] == "yes"
+        now = newer.inspect("database")
+        assert (now["Id"], now["State"]["StartedAt"]) == (was["Id"], was["State"]["StartedAt"])
+    finally:
+        newer.down()
+        docker("image", "rm", "--force", *images, good=False)
 
 
 def test_two_migrations_at_once(images: dict[str, Images], clone: Path) -> None:
@@ -95,7 +115,7 @@ def test_two_migrations_at_once(images: dict[str, Images], clone: Path) -> None:
         ]
         texts = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], texts
-    assert sum("Applied 2 revisions" in text for text in texts) == 1, texts
+    assert sum("Applied " in text for text in texts) == 1, texts
     assert sum("Nothing to do" in text for text in texts) == 1, texts
     # A stack for tests leaves nothing on the machine's disk
     assert not (clone / ".secrets").exists()
