@@ -7,6 +7,7 @@ A test that asks for one is skipped where Docker or the image cannot be had, say
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +26,15 @@ import pytest
 
 from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
+from deckinfra.system.processes import Owner
 
 IMAGES = {"mysql": "mysql:9.7", "mariadb": "mariadb:11.8"}
 USER = "deck"
 PASSWORD = 'it\'s a \\ "test" @ 100 %'
 START_LIMIT = 120.0
+LABEL = "deckinfra.tests.server"
+"""What the containers of test servers are marked with, and ``.owner``: the process that removes them."""
+
 _PASSING = ("--rm", "--tmpfs", "/var/lib/mysql")
 """For a server that is gone when it ends, data and all."""
 
@@ -112,9 +118,8 @@ def running(name: str, *options: str, durable: bool = False) -> Iterator[Server]
     values = {"ROOT_PASSWORD": root_password, "DATABASE": "first", "USER": USER, "PASSWORD": PASSWORD}
     settings = [word for key, value in values.items() for word in ("-e", f"{prefix}_{key}={value}")]
     place = ("--publish", f"127.0.0.1:{_free_port()}:3306") if durable else ("--publish", "127.0.0.1::3306", *_PASSING)
-    started = docker(
-        *("run", "--detach", "--label", "deckinfra.tests=server", *place, *options, *settings, IMAGES[name])
-    )
+    remove_stale()
+    started = docker("run", "--detach", *labels(Owner.me("pytest")), *place, *options, *settings, IMAGES[name])
     assert started.returncode == 0, started.stderr
     container = started.stdout.strip()
     try:
@@ -123,6 +128,21 @@ def running(name: str, *options: str, durable: bool = False) -> Iterator[Server]
         yield server
     finally:
         docker("rm", "--force", "--volumes", container)
+
+
+def labels(owner: Owner) -> tuple[str, ...]:
+    """Give the options by which a container of a test process is known as its."""
+    return ("--label", LABEL, "--label", f"{LABEL}.owner={json.dumps(owner.document())}")
+
+
+@cache
+def remove_stale() -> None:
+    """Remove the servers of test processes that were killed; those that are not certainly dead keep theirs."""
+    form = f'{{{{.ID}}}} {{{{.Label "{LABEL}.owner"}}}}'
+    for line in docker("ps", "--all", "--filter", f"label={LABEL}.owner", "--format", form).stdout.splitlines():
+        container, _, document = line.partition(" ")
+        if Owner.from_document(json.loads(document), f"the label of {container}").is_dead():
+            docker("rm", "--force", "--volumes", container)
 
 
 def _free_port() -> int:
