@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from src.utils.config import ConfigurationError, Settings, load_settings
 from src.utils.logs import logging_config
+from src.utils.protocol import KEEP_ALIVE, MOST_REQUESTS, LimitedProtocol
 from src.utils.waiting import DatabaseAbsentError, wait_for_database
 
 GRACE: Final = 8
@@ -94,6 +95,10 @@ def _serve(settings: Settings, *, reload: bool) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=GRACE,
+            http=LimitedProtocol,
+            ws="none",
+            timeout_keep_alive=KEEP_ALIVE,
+            limit_concurrency=MOST_REQUESTS,
         )
 
 

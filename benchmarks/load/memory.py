@@ -29,6 +29,7 @@ from src.models import DUPLICATES, Deck, User
 from src.utils.config import Settings, load_settings
 from src.utils.database import Database
 from src.utils.logs import logging_config
+from src.utils.protocol import LimitedProtocol
 
 _EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -116,6 +117,8 @@ def main() -> None:
             log_level=settings.app_log_level,
             access_log=False,
             server_header=False,
+            http=LimitedProtocol,
+            ws="none",
         )
 
 

@@ -24,6 +24,7 @@ from src.main import create_app
 from src.services.users import add_user
 from src.utils.config import Settings, load_settings
 from src.utils.context import Context
+from src.utils.protocol import LimitedProtocol
 from src.utils.security import Holder, utc_now
 from tests.application.support import ROOT, migrator, seeds
 
@@ -56,10 +57,11 @@ def prepare(url: DatabaseURL) -> None:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, protocol: type[LimitedProtocol] = LimitedProtocol) -> Iterator[str]:
     """Serve an application on a port of its own, and give its address."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+        config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False, timeout_graceful_shutdown=5)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
