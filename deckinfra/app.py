@@ -198,6 +198,14 @@ class App:
         finally:
             store.close()
 
+    def others(self) -> Iterator[App]:
+        """Give this project in each of its other environments."""
+        from deckinfra.settings.load import environment_names
+
+        for name in environment_names(self.root, tuple(self.plugins.environments)):
+            if name != self.environment_name:
+                yield App(self.config, self.plugins, name, self.environ, self.reporter)
+
     # Configuration -------------------------------------------------------------------------------
 
     def check_settings(self) -> Sequence[Problem]:
@@ -213,13 +221,25 @@ class App:
         return [*problems, Problem("DECKINFRA_KIND", f"is '{kind}', and no plugin brings that kind", known)]
 
     def init_settings(self) -> Sequence[Change]:
-        """Write what the configuration lacks and can be made; what a person set stays as it is."""
+        """Write what the configuration lacks and can be made; what a person set stays as it is.
+
+        A secret of a database that there is already is not made anew: :class:`RefusedError`.
+        """
+        from deckinfra.services.taking_down import refuse_unfit_secrets
         from deckinfra.settings.initialise import initialise
 
         self.plugins.environments.find(self._kind())
-        for known in ("settings", "environment", "engine", "migrator"):
-            self.__dict__.pop(known, None)
-        return initialise(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
+        self._forget_settings()
+        try:
+            return initialise(
+                self.root,
+                self.environment_name,
+                self.plugins.settings_groups(),
+                self.environ,
+                before_secrets=lambda names: refuse_unfit_secrets(self, names),
+            )
+        finally:
+            self._forget_settings()
 
     def setup(self) -> SetupResult:
         """Take the project from a checkout to a proven backup; what is done already stays as it is."""
@@ -378,6 +398,11 @@ class App:
             return prune(repository, chosen, dry_run=dry_run)
 
     # ---------------------------------------------------------------------------------------------
+
+    def _forget_settings(self) -> None:
+        """Read the settings anew when they are needed next, and make anew what was made from them."""
+        for known in ("settings", "environment", "engine", "migrator"):
+            self.__dict__.pop(known, None)
 
     def _kind(self) -> str:
         from deckinfra.settings.load import environment_kind

@@ -22,7 +22,7 @@ from .environment import DatabaseTools, Environment, on_this_terminal
 from .executor import Executor
 from .registration import Check, EngineFactory, EnvironmentFactory, Seed, StoreFactory
 from .reporter import Progress, Reporter
-from .stack import Service, Stack
+from .stack import Mount, Service, Stack, Volume
 from .store import MAX_BLOB, BlobInfo, Store
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "EnvironmentFactory",
     "Executor",
     "Kept",
+    "Mount",
     "Progress",
     "Reporter",
     "RunningQuery",
@@ -52,5 +53,6 @@ __all__ = [
     "Stack",
     "Store",
     "StoreFactory",
+    "Volume",
     "on_this_terminal",
 ]

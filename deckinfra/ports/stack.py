@@ -58,6 +58,24 @@ class Service:
         return f"{self.state}{ended}"
 
 
+@dataclass(frozen=True)
+class Mount:
+    """Where a service has a volume: ``path`` is inside of the service, which may write there if ``writable``."""
+
+    service: str
+    path: str
+    writable: bool = True
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A place where a stack keeps data. Where it is only a name for another place, that is ``folder``, else empty."""
+
+    name: str
+    folder: str = ""
+    mounts: tuple[Mount, ...] = ()
+
+
 class Stack(Protocol):
     """The services of an application that run together: images, containers, volumes.
 
@@ -65,6 +83,10 @@ class Stack(Protocol):
     the message has its reason, the hint the next step. :class:`UnknownNameError` for a service that there is not.
     ``output`` is given what a person should see while it works, piece by piece.
     """
+
+    @property
+    def name(self) -> str:
+        """What the stack is called where it runs: two of one name there are one and the same."""
 
     @property
     def database(self) -> str:
@@ -102,7 +124,19 @@ class Stack(Protocol):
         """
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
-        """Stop and remove all containers; with ``volumes`` also their data. Backups stay."""
+        """Stop and remove all containers; with ``volumes`` also what :meth:`volumes` gives, and unnamed ones.
+
+        The data of a volume that is a name for another place stays there. With ``volumes``, raises what that raises.
+        """
+
+    def volumes(self) -> Sequence[Volume]:
+        """Give the volumes that there are now and that :meth:`stop` can remove.
+
+        Raises :class:`RefusedError` where the stack of this name was started by somebody else: from another folder.
+        """
+
+    def secret_copy(self, name: str) -> Command | None:
+        """Give the command that prints the stack's own copy of a secret; None where it is not known to keep one."""
 
     def services(self) -> Sequence[Service]:
         """Give every service that :meth:`start` starts, in the order in which they depend on each other."""

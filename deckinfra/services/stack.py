@@ -99,7 +99,7 @@ class StackControl:
         return ready
 
     def down(self, *, volumes: bool = False) -> None:
-        """Stop and remove all containers; with ``volumes`` also their data. Backups stay."""
+        """Stop and remove all containers; with ``volumes`` also their data, where they are this folder's."""
         with self._told() as output:
             self._stack.stop(volumes=volumes, output=output)
 
@@ -191,8 +191,8 @@ class StackControl:
         if WRONG_PASSWORD.search(log):
             return (
                 "The database refuses the password. It keeps the one that its volume was first made with: put that "
-                f"back into .secrets/{name}/, or begin with an empty database by "
-                f"'invoke stack.down -e {name} --volumes' (backups stay)."
+                f"back into .secrets/{name}/. If its data may go, 'invoke stack.down -e {name} --volumes' says what "
+                "is deleted, and asks first."
             )
         if _FULL.search(log):
             return "The disk is full. Make room ('docker system df' says what Docker takes), and run it again."

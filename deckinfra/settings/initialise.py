@@ -27,15 +27,22 @@ class Change:
 
 
 def initialise(
-    root: Path, name: str, groups: Sequence[type[SettingsGroup]], environ: Mapping[str, str]
+    root: Path,
+    name: str,
+    groups: Sequence[type[SettingsGroup]],
+    environ: Mapping[str, str],
+    *,
+    before_secrets: Callable[[Sequence[str]], None] = lambda names: None,
 ) -> list[Change]:
     """Write what the environment ``name`` lacks, and give what was written: nothing, the second time.
 
     An env file that is absent is written from the schema, and a secret that is needed, has no value
     and can be made is written to ``.secrets/``. Nothing that is there is changed, valid or not.
+    ``before_secrets`` is given the names of the secrets that will be made, and may raise before anything is written.
     Raises :class:`ConfigurationError` where a file cannot be written.
     """
     before = evaluate(root, name, groups, environ)
+    before_secrets([variable.name for variable, _ in _missing(before)])
     return [*_write_env_file(root, before, groups), *_write_secrets(root, before)]
 
 

@@ -66,18 +66,20 @@ def up(project: App, build: bool = False) -> Sequence[Service]:
 def _loss_of_down(project: App, volumes: bool) -> str | None:
     if not volumes:
         return None
-    return f"delete the data of the stack '{project.environment_name}', its database included (backups stay)"
+    from deckinfra.services.taking_down import loss_of_volumes
+
+    return loss_of_volumes(project)
 
 
 def _show_down(services: Sequence[Service], terminal: Terminal) -> None:
     left = [service.name for service in services if service.state != "absent"]
-    terminal.line(f"Still there: {listing(left)}." if left else "The stack is down; backups are where they were.")
+    terminal.line(f"Still there: {listing(left)}." if left else "The stack is down.")
 
 
 @task(
     show=_show_down,
     destroys=_loss_of_down,
-    help={"volumes": "Delete the stack's volumes, too: the database's data. Backups stay."},
+    help={"volumes": "Delete the stack's volumes, too, the database's data in them; asks first."},
 )
 def down(project: App, volumes: bool = False) -> Sequence[Service]:
     """Stop the stack and remove its containers; its data stays."""

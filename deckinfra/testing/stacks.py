@@ -41,6 +41,7 @@ class StackContract:
         assert (services[self.one_shot].one_shot, services[self.lasting].one_shot) == (True, False)
         assert not any(service.ready or service.failed for service in services.values())
         assert stack.timeout > 0
+        assert stack.name
 
     def test_what_is_started_is_there_and_stays_as_it_is(self, started: Stack) -> None:
         before = _service(started, self.lasting)
@@ -61,9 +62,11 @@ class StackContract:
         assert _service(stack, self.lasting).state == "absent"
 
     def test_what_is_stopped_is_gone_and_may_be_stopped_again(self, started: Stack) -> None:
+        there = started.volumes()
         for volumes in (False, True):
             started.stop(volumes=volumes, output=_nowhere)
             assert {service.state for service in started.services()} == {"absent"}
+            assert list(started.volumes()) == ([] if volumes else list(there))
 
     def test_commands_run_in_a_service(self, started: Stack) -> None:
         done = started.executor(self.lasting).run(Command(("sh", "-c", "echo here; exit 3"), 60.0))

@@ -42,7 +42,7 @@ def test_a_stack_goes_up_is_looked_at_worked_in_and_goes_down(stack: Project) ->
     assert logs.out.split(maxsplit=2) == ["app-1", "|", "ready to serve\n"]
     assert "work-1" in stack.invoke("stack.logs", "-e", "docker").out
     down = stack.invoke("stack.down", "-e", "docker")
-    assert (down.code, down.out) == (0, "The stack is down; backups are where they were.\n")
+    assert (down.code, down.out) == (0, "The stack is down.\n")
     gone = stack.invoke("stack.exec", "-e", "docker", "--service=app", "--command=true")
     assert (gone.code, "'invoke stack.up -e docker' starts it" in gone.err) == (14, True)
 
@@ -50,7 +50,7 @@ def test_a_stack_goes_up_is_looked_at_worked_in_and_goes_down(stack: Project) ->
 def test_volumes_are_not_deleted_without_consent(stack: Project) -> None:
     refused = stack.invoke("stack.down", "-e", "docker", "--volumes")
     assert refused.code == 10
-    assert "delete the data of the stack 'docker', its database included (backups stay)" in refused.err
+    assert "delete the data of the stack 'docker': there is none of its named volumes" in refused.err
     assert stack.invoke("stack.down", "-e", "docker", "--volumes", "--yes").code == 0
 
 

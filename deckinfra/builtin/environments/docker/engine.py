@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PROJECT: Final = "com.docker.compose.project"
 _SERVICE: Final = "com.docker.compose.service"
+_FOLDER: Final = "com.docker.compose.project.working_dir"
 _HASH: Final = "com.docker.compose.config-hash"
 _ONE_OFF: Final = "com.docker.compose.oneoff"
 _USUAL: Final = "unix:///var/run/docker.sock"
@@ -120,6 +121,17 @@ class DockerEngine:
                 except ImageNotFound:
                     found.add(image)
         return frozenset(found)
+
+    def folders(self, project: str) -> Sequence[str]:
+        """Give the folders that a stack's containers were started in."""
+        found = {str(container.labels.get(_FOLDER, "")) for container in self._containers(project)}
+        return sorted(found)
+
+    def volumes(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Give the options of those volumes of ``names`` that there are."""
+        with self._asking() as client:
+            found = {str(volume.name): volume.attrs.get("Options") or {} for volume in client.volumes.list()}
+        return {name: found[name] for name in names if name in found}
 
     def tag(self, image_id: str, image: str) -> None:
         """Give an image that is here a name. A name with a digest can be no other image's."""

@@ -24,10 +24,11 @@ from .executor import DockerExecutor
 from .faults import INVALID, explain, is_refusal
 from .record import Record
 from .settings import DockerSettings
+from .volumes import declared, refuse_another_folders
 
 if TYPE_CHECKING:
     from deckinfra.core.settings import Settings
-    from deckinfra.ports import Executor, Service
+    from deckinfra.ports import Executor, Service, Volume
 
 OLDEST_COMPOSE: Final = (2, 24)
 """The first version of Compose that has all options that are used here."""
@@ -59,6 +60,11 @@ class DockerStack:
         self._environ = interpolation(name, settings, environ)
         self._engine = DockerEngine(name, environ)
         self._client = ComposeClient(name, root, self._environ, self._ports)
+
+    @property
+    def name(self) -> str:
+        """The name of Compose's project."""
+        return self._model.name
 
     @cached_property
     def database(self) -> str:
@@ -124,9 +130,31 @@ class DockerStack:
         self._client.act(command, output, "the stack could not be started", until=until)
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
-        """Stop by ``docker compose down``. The host's folder of backups is in no volume's own place."""
+        """Stop by ``docker compose down``; volumes only where this folder is the one that they belong to."""
+        if volumes:
+            self.volumes()
         command = self._compose.down(volumes=volumes, timeout=_STOP_LIMIT)
         self._client.act(command, output, "the stack could not be stopped")
+
+    def volumes(self) -> Sequence[Volume]:
+        """Look for the named volumes of the compose files, those of others (``external``) excepted."""
+        known = [each for each in declared(self._configuration) if not each.external]
+        there = self._engine.volumes([each.volume.name for each in known])
+        folders = self._engine.folders(self._model.name)
+        refuse_another_folders(self._model.name, self._root, folders, known, there)
+        return [each.volume for each in known if each.volume.name in there]
+
+    def secret_copy(self, name: str) -> Command | None:
+        """Print it from a volume that the database has, and may not write to, at a path with ``secrets`` in it."""
+        if not self.database:
+            return None
+        for volume in self.volumes():
+            for mount in volume.mounts:
+                if mount.service == self.database and not mount.writable and "secrets" in mount.path:
+                    image = self._model.services[self.database].image
+                    words = ("--volume", f"{volume.name}:/secrets:ro", "--entrypoint", "cat", image, f"/secrets/{name}")
+                    return Command(("docker", "run", "--rm", "--network", "none", *words), _LOOK_LIMIT)
+        return None
 
     def services(self) -> Sequence[Service]:
         """Look at the containers that carry Compose's labels of this stack."""

@@ -1,0 +1,117 @@
+"""What a stack's volumes hold: what is lost with them, and what would not fit them any more."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from deckinfra.core.settings import Stage
+from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
+
+if TYPE_CHECKING:
+    from deckinfra.app import App
+    from deckinfra.ports import Stack, Volume
+
+DATABASE_SECRETS: Final = frozenset({"DATABASE_PASSWORD", "DATABASE_ADMIN_PASSWORD"})
+"""The secrets that a database is made with, and keeps."""
+
+
+def loss_of_volumes(project: App) -> str:
+    """Say what goes with the volumes of a stack, and what stays.
+
+    Raises :class:`RefusedError` where the stack is another folder's, or that of a production environment as well.
+    """
+    stack = project.stack.stack
+    name = project.environment_name
+    volumes = stack.volumes()
+    _refuse_productions(project, stack)
+    going = [volume for volume in volumes if not volume.folder]
+    kept = [f"{volume.name} (its data is in {volume.folder})" for volume in volumes if volume.folder]
+    if going:
+        text = f"delete the volumes {', '.join(volume.name for volume in going)} of the stack '{name}'"
+        data = [volume.name for volume in going if _is_data(volume, stack)]
+        text += f"; the database is in {', '.join(data)}" if data else ""
+    else:
+        text = f"delete the data of the stack '{name}': there is none of its named volumes, but unnamed ones may be"
+    text += f"; kept: {', '.join(kept)}" if kept else ""
+    backups = [volume.name for volume in going if _holds_backups(project, volume)]
+    if backups:
+        text += f"; THE BACKUPS ARE DELETED, TOO: the services keep them in {', '.join(backups)}"
+    return text
+
+
+def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
+    """Raise :class:`RefusedError` where a secret of the database is to be made, and its volume has the old one.
+
+    Where the stack cannot be asked, that is said, and nothing is refused: there may be no Docker yet.
+    """
+    missing = sorted(DATABASE_SECRETS.intersection(names))
+    if not missing:
+        return
+    name = project.environment_name
+    try:
+        stack = project.environment.stack()
+        data = [] if stack is None else [volume.name for volume in stack.volumes() if _is_data(volume, stack)]
+    except (StackError, ConfigurationError) as error:
+        project.reporter.warn(f"whether there is a database already could not be seen: {error.message}")
+        return
+    if stack is None or not data:
+        return
+    copies = []
+    for secret in missing:
+        command = stack.secret_copy(secret)
+        if command is not None:
+            copies.append(
+                f"(umask 077; mkdir -p .secrets/{name}; {shlex.join(command.argv)} > .secrets/{name}/{secret})"
+            )
+    way = f"The stack has a copy: {'; '.join(copies)}. " if copies else ""
+    raise RefusedError(
+        f"{' and '.join(missing)} of '{name}' is missing, and there is a database that was made with it, "
+        f"in the volume {', '.join(data)}",
+        hint=f"Nothing was changed: a new one would not open it. Put the old one back into .secrets/{name}/. {way}"
+        f"If its data may go: 'invoke stack.down -e {name} --volumes', which asks first.",
+    )
+
+
+def _is_data(volume: Volume, stack: Stack) -> bool:
+    return any(mount.service == stack.database and mount.writable for mount in volume.mounts)
+
+
+def _refuse_productions(project: App, stack: Stack) -> None:
+    """Refuse for a stack that goes by the name of production's: nobody can tell whose data that is."""
+    if project.settings.stage is Stage.PRODUCTION:
+        return
+    for other in project.others():
+        try:
+            theirs = other.environment.stack() if other.settings.stage is Stage.PRODUCTION else None
+            shared = theirs is not None and theirs.name == stack.name
+        except DeckinfraError as error:
+            project.reporter.warn(f"the environment '{other.environment_name}' could not be looked at: {error.message}")
+            continue
+        if shared:
+            raise RefusedError(
+                f"the stack '{stack.name}' is also that of '{other.environment_name}', which is production",
+                hint="Nothing was changed. Give one of the two a COMPOSE_PROJECT_NAME of its own. If it is "
+                f"production's data that shall go: -e {other.environment_name}.",
+            )
+
+
+def _holds_backups(project: App, volume: Volume) -> bool:
+    """Whether a service has the volume where the repository is, or a folder around it."""
+    url = project.repository_url()
+    location = PurePosixPath(url.location)
+    if url.scheme != "file":
+        return False
+    for path in (PurePosixPath(mount.path) for mount in volume.mounts):
+        if location.is_absolute():
+            if location.is_relative_to(path):
+                return True
+        elif any(around.parts and path.parts[-len(around.parts) :] == around.parts for around in _up(location)):
+            return True
+    return False
+
+
+def _up(path: PurePosixPath) -> list[PurePosixPath]:
+    return [path, *path.parents]

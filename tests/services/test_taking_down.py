@@ -1,0 +1,141 @@
+"""What goes with a stack's volumes, whose they are, and which secrets they were made with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deckinfra.errors import RefusedError
+from deckinfra.services.taking_down import loss_of_volumes
+from deckinfra.testing import RecordingReporter
+from tests.support.stacks import IMAGE, StackProject, docker
+
+MakeStack = Callable[..., StackProject]
+
+COMPOSE = f"""
+services:
+  base:
+    image: {IMAGE}
+    init: true
+    entrypoint: [sh, -c, "exec sleep 600"]
+    volumes: ["data:/var/lib/data", "copies:/run/secrets/base:ro"]
+  keeper:
+    image: {IMAGE}
+    init: true
+    entrypoint: [sh, -c, "echo kept > /copies/DATABASE_PASSWORD; exec sleep 600"]
+    volumes: ["backups:/app/backups", "copies:/copies"]
+volumes:
+  data:
+  copies:
+  backups: {{{{driver: local, driver_opts: {{{{type: none, o: bind, device: {{device}}}}}}}}}}
+"""
+BOUND = COMPOSE.format(device="./backups")
+PLAIN = BOUND[: BOUND.index("  backups: {")] + "  backups:\n"
+
+
+@pytest.fixture
+def shop(make_stack: MakeStack) -> StackProject:
+    """A stack that runs, with a database's volume, copies of its secrets, and backups in the project's folder."""
+    project = make_stack(BOUND)
+    (project.root / "backups").mkdir()
+    project.stack.start(timeout=60.0, output=lambda piece: None)
+    return project
+
+
+def _volumes(project: StackProject) -> set[str]:
+    label = f"label=com.docker.compose.project={project.name}"
+    return set(docker("volume", "ls", "--quiet", "--filter", label).stdout.split())
+
+
+def _down(project: StackProject) -> None:
+    project.open().stack.down(volumes=True)
+
+
+def test_what_goes_and_what_stays_is_said_by_name(shop: StackProject) -> None:
+    text, name = loss_of_volumes(shop.open()), shop.name
+    assert text == (
+        f"delete the volumes {name}_copies, {name}_data of the stack 'docker'; the database is in {name}_data; "
+        f"kept: {name}_backups (its data is in {shop.root / 'backups'})"
+    )
+    (shop.root / "backups" / "here").touch()
+    _down(shop)
+    assert _volumes(shop) == set()
+    assert (shop.root / "backups" / "here").exists()
+
+
+def test_backups_in_a_volume_that_goes_are_said_loudly(make_stack: MakeStack) -> None:
+    project = make_stack(PLAIN)
+    project.stack.start(timeout=60.0, output=lambda piece: None)
+    loud = f"THE BACKUPS ARE DELETED, TOO: the services keep them in {project.name}_backups"
+    assert loud in loss_of_volumes(project.open())
+    project.setting(BACKUP_REPOSITORY="file:/app/backups/docker")
+    assert loud in loss_of_volumes(project.open())
+    for other in ("file:/srv/elsewhere", "file:elsewhere/docker"):
+        env = project.root / ".env.docker"
+        lines = [line for line in env.read_text().splitlines() if not line.startswith("BACKUP_REPOSITORY")]
+        env.write_text("\n".join([*lines, f"BACKUP_REPOSITORY={other}", ""]))
+        assert "BACKUPS" not in loss_of_volumes(project.open())
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_the_data_of_another_folders_stack_is_not_deleted(shop: StackProject, tmp_path: Path, running: bool) -> None:
+    copy = replace(shop, root=tmp_path / "copy")
+    shutil.copytree(shop.root, copy.root)
+    if not running:
+        shop.open().stack.down()
+    there = _volumes(shop)
+    for act in (loss_of_volumes, lambda project: project.stack.down(volumes=True)):
+        with pytest.raises(RefusedError, match=f"the stack '{shop.name}' belongs to another folder: ") as caught:
+            act(copy.open())
+        assert str(shop.root) in caught.value.message
+        assert "COMPOSE_PROJECT_NAME" in caught.value.hint
+    assert _volumes(shop) == there
+
+
+def test_a_stack_that_is_productions_as_well_keeps_its_data(shop: StackProject) -> None:
+    production = shop.root / ".env.live"
+    production.write_text(f"DECKINFRA_KIND=docker\nCOMPOSE_PROJECT_NAME={shop.name}\n")
+    with pytest.raises(RefusedError, match=f"'{shop.name}' is also that of 'live', which is production"):
+        loss_of_volumes(shop.open())
+    production.write_text("DECKINFRA_KIND=docker\nCOMPOSE_PROJECT_NAME=another\n")
+    assert loss_of_volumes(shop.open())
+    production.write_text("DECKINFRA_KIND=docker\nCOMPOSE_FILES=nowhere.yml\n")
+    reporter = RecordingReporter()
+    assert loss_of_volumes(shop.open(reporter))
+    assert any("the environment 'live' could not be looked at" in text for text in reporter.warnings)
+
+
+def test_a_password_that_a_database_was_made_with_is_not_made_anew(shop: StackProject) -> None:
+    lost = shop.root / ".secrets" / "docker" / "DATABASE_PASSWORD"
+    lost.unlink()
+    with pytest.raises(RefusedError, match="there is a database that was made with it") as caught:
+        shop.open().init_settings()
+    assert not lost.exists()
+    assert f"{shop.name}_data" in caught.value.message
+    hint = caught.value.hint
+    command = hint[hint.index("(umask") : hint.index("DATABASE_PASSWORD)") + len("DATABASE_PASSWORD)")]
+    subprocess.run(["sh", "-c", command], cwd=shop.root, check=True, timeout=60)
+    assert (lost.read_text(), lost.stat().st_mode & 0o777) == ("kept\n", 0o600)
+    assert shop.open().init_settings() == []
+
+
+def test_another_secret_is_made_beside_a_database_that_there_is(shop: StackProject) -> None:
+    (shop.root / ".secrets" / "docker" / "APP_SECRET_KEY").unlink()
+    assert [change.path for change in shop.open().init_settings()] == [".secrets/docker/APP_SECRET_KEY"]
+
+
+def test_without_a_database_and_without_a_word_from_docker_passwords_are_made(make_stack: MakeStack) -> None:
+    project = make_stack(BOUND)
+    lost = project.root / ".secrets" / "docker" / "DATABASE_PASSWORD"
+    lost.unlink()
+    assert [change.path for change in project.open().init_settings()] == [".secrets/docker/DATABASE_PASSWORD"]
+    lost.unlink()
+    project.write("nonsense")
+    reporter = RecordingReporter()
+    assert project.open(reporter).init_settings()
+    assert any("whether there is a database already could not be seen" in text for text in reporter.warnings)
