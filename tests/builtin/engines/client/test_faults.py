@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deckinfra.errors import DatabaseError, RefusedError
-from deckinfra.mysql.names import quoted
 from tests.builtin.engines.client.support import docker, engine_on, fake_tools, restored, taken
-from tests.mysql.support import beside, fill, name_of_a_database, picture, run
+from tests.mysql.support import beside, fill, picture, run
 from tests.support.servers import Server
 
 MEGABYTES = 12
@@ -20,18 +19,16 @@ MEGABYTES = 12
 
 
 @pytest.fixture
-def database(server: Server) -> Iterator[str]:
-    with name_of_a_database(server) as name:
-        run(
-            server,
-            None,
-            f"CREATE DATABASE {quoted(name)}",
-            f"USE {quoted(name)}",
-            "CREATE TABLE a_small (id INT PRIMARY KEY)",
-            "INSERT INTO a_small VALUES (1), (2)",
-            "CREATE TABLE z_small (id INT PRIMARY KEY)",
-        )
-        yield name
+def database(server: Server, database: str) -> str:
+    """The name of a database with two small tables."""
+    run(
+        server,
+        database,
+        "CREATE TABLE a_small (id INT PRIMARY KEY)",
+        "INSERT INTO a_small VALUES (1), (2)",
+        "CREATE TABLE z_small (id INT PRIMARY KEY)",
+    )
+    return database
 
 
 @pytest.fixture
@@ -123,7 +120,7 @@ def test_a_schema_that_changes_meanwhile_is_no_backup(
 
 def test_a_snapshot_that_nobody_reads_ends_the_tool(server: Server, large: str, tmp_path: Path) -> None:
     with engine_on(server, large, tmp_path).snapshot():
-        assert len(dumps(server)) == 1
+        assert awaited(lambda: len(dumps(server)) == 1)
     assert awaited(lambda: dumps(server) == [])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +18,6 @@ from deckinfra.testing.snapshots import MemorySnapshot
 from tests.builtin.engines.client.support import engine_on, restored, taken
 from tests.mysql.support import name_of_a_database, picture, run
 from tests.support.servers import Server
-
-
-@pytest.fixture
-def database(server: Server) -> Iterator[str]:
-    with name_of_a_database(server) as name:
-        run(server, None, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
-        yield name
 
 
 def test_every_byte_of_the_charsets_that_are_called_lossless_comes_back(server: Server) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from deckinfra.mysql.names import quoted
 from deckinfra.testing.snapshots import MemorySnapshot
 from tests.builtin.engines.client.support import engine_on, restored, taken
-from tests.mysql.support import connect, fill, name_of_a_database, picture, run
+from tests.mysql.support import connect, fill, picture, run
 from tests.support.servers import Server
 
 EVERY_BYTE = bytes(range(256))
@@ -86,13 +83,6 @@ UPDATE countdown SET id = 5000
 
 def _statements(script: str) -> list[str]:
     return [part.strip() for part in script.split(";\n") if part.strip()]
-
-
-@pytest.fixture
-def database(server: Server) -> Iterator[str]:
-    with name_of_a_database(server) as name:
-        run(server, None, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
-        yield name
 
 
 def facts_of(taken_snapshot: MemorySnapshot) -> dict[tuple[str, str], Any]:

@@ -35,19 +35,17 @@ TELLING = 'case "$1" in --version) exec "$REAL" "$1";; esac\nfirst=$1; shift\n'
 
 
 @pytest.fixture
-def database(server: Server) -> Iterator[str]:
-    with name_of_a_database(server) as name:
-        run(
-            server,
-            None,
-            f"CREATE DATABASE {quoted(name)}",
-            f"USE {quoted(name)}",
-            "CREATE TABLE a_small (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(20))",
-            "INSERT INTO a_small (text) VALUES ('one'), ('two'), ('three')",
-            "CREATE TABLE z_small (id INT PRIMARY KEY, text VARCHAR(20))",
-            "INSERT INTO z_small VALUES (9, 'nine')",
-        )
-        yield name
+def database(server: Server, database: str) -> str:
+    """The name of a database with two small tables."""
+    run(
+        server,
+        database,
+        "CREATE TABLE a_small (id INT AUTO_INCREMENT PRIMARY KEY, text VARCHAR(20))",
+        "INSERT INTO a_small (text) VALUES ('one'), ('two'), ('three')",
+        "CREATE TABLE z_small (id INT PRIMARY KEY, text VARCHAR(20))",
+        "INSERT INTO z_small VALUES (9, 'nine')",
+    )
+    return database
 
 
 @pytest.fixture

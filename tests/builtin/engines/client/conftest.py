@@ -1,0 +1,19 @@
+"""Fixtures for the client engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from deckinfra.mysql.names import quoted
+from tests.mysql.support import name_of_a_database, run
+from tests.support.servers import Server
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The name of an empty database on each server in turn."""
+    with name_of_a_database(server) as name:
+        run(server, None, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
+        yield name
