@@ -2,7 +2,7 @@
 # Makes the secrets that are missing in /secrets, the project's .secrets, as `invoke env.init` does outside of a
 # container, and copies to each service those that it needs. Run by root when the stack starts; a second run changes
 # nothing. It runs in the database's image, since what is made anew with each version of the application would take
-# the database along, which waits for it. They belong to the owner of the backups, or to SECRETS_OWNER.
+# the database along, which waits for it. They belong to the owner of the backups, or to OWNER.
 #
 #   /run/secrets/application   for the backend's user, and nobody else
 #   /run/secrets/database      for root, as which the database's image begins
@@ -10,7 +10,7 @@ set -euo pipefail
 
 environment=${DECKINFRA_ENVIRONMENT:?}
 folder=/secrets/$environment
-owner=${SECRETS_OWNER:-$(stat -c %u:%g /backups)}
+owner=${OWNER:-$(stat -c %u:%g /backups)}
 
 fail() {
     printf 'error: %s\nhint: %s\n' "$1" "$2" >&2
@@ -55,7 +55,8 @@ copy() {
 }
 
 mkdir -p -- "$folder"
-mend /secrets
+# Where only the environment's own folder is mounted, the one around it is the container's, which is read-only.
+if [ -w /secrets ]; then mend /secrets; fi
 mend "$folder"
 for file in "$folder"/*; do
     [ -L "$file" ] || mend "$file"

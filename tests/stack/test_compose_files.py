@@ -125,6 +125,17 @@ def test_an_environment_of_any_name_is_known_in_its_containers(any_files: dict[s
         assert f"/app/.env.{environment}" in targets or environment == "production"
 
 
+def test_tasks_see_the_secrets_of_their_own_environment_and_change_none(any_files: dict[str, Any]) -> None:
+    for name in TASKS:
+        service = any_files["services"][name]
+        environment = service["environment"]["DECKINFRA_ENVIRONMENT"]
+        mounted = {each["target"]: each for each in service["volumes"] if "secrets" in each["target"]}
+        assert set(mounted) == {f"/app/.secrets/{environment}"}
+        own = mounted[f"/app/.secrets/{environment}"]
+        assert own["read_only"]
+        assert own["source"] in {str(ROOT / ".secrets" / environment), "secrets"}
+
+
 def test_stacks_of_two_kinds_have_two_names_and_other_ports() -> None:
     ports = {"APP_PORT": "", "DATABASE_PORT": ""}
     assert published(described("", **ports)) == {"backend": ["127.0.0.1:8000"]}
@@ -140,6 +151,8 @@ def test_the_database_image_is_a_variable() -> None:
     services = described("", DATABASE_IMAGE="mariadb:11.8")["services"]
     assert services["database"]["image"] == "mariadb:11.8"
     assert services["migrate"]["build"]["args"]["DATABASE_IMAGE"] == "mariadb:11.8"
+    # Before there is a stack, a run builds its image.
+    assert services["ops"]["build"] == services["migrate"]["build"]
 
 
 def test_what_the_database_waits_for_is_made_from_nothing_that_a_deployment_changes() -> None:
