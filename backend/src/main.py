@@ -19,6 +19,7 @@ from src import __version__
 from src.models import DUPLICATES
 from src.routes import cards, decks, health, metrics, users
 from src.services.health import Prober
+from src.utils.attempts import Attempts
 from src.utils.config import ROOT, Settings, load_settings
 from src.utils.context import Context
 from src.utils.database import Database
@@ -49,6 +50,7 @@ def create_app(settings: Settings, migrations: Path = ROOT / "migrations") -> Fa
         passwords=Passwords(),
         tokens=Tokens(settings.app_secret_key, settings.app_token_minutes),
         hashing=Turns(HASHES_AT_ONCE, settings.app_pool_timeout, "Too many are signing in or up just now."),
+        attempts=Attempts(),
         started=time.monotonic(),
     )
 

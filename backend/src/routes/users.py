@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from src.schemas.problem import problems
 from src.schemas.user import Login, Registration, Token, UserOut
@@ -36,9 +36,11 @@ async def register(context: InContext, registration: Registration) -> UserOut:
     return await context.turns.run(add)
 
 
-@router.post("/login", responses=problems(400, 401, 413, 422))
-async def login(context: InContext, login: Login) -> Token:
+@router.post("/login", responses=problems(400, 401, 413, 422, 429))
+async def login(context: InContext, request: Request, login: Login) -> Token:
     """Sign in with name and password as JSON, and get a bearer token for a short time."""
+    whose = (login.username, request.client.host if request.client else "")
+    context.attempts.check(*whose)
 
     def find() -> tuple[int, str] | None:
         with context.database.transaction(write=False) as session:
@@ -47,9 +49,17 @@ async def login(context: InContext, login: Login) -> Token:
 
     found = await context.turns.run(find)
     user_id, stored = found or (0, None)
-    good = await context.hashing.run(lambda: context.passwords.verify(stored, login.password))
+
+    def verify() -> bool:
+        # Again, since those who came at the same time may have failed meanwhile.
+        context.attempts.check(*whose)
+        return context.passwords.verify(stored, login.password)
+
+    good = await context.hashing.run(verify)
     if stored is None or not good:
+        context.attempts.failed(*whose)
         raise Unauthorized("The name or the password is wrong.")
+    context.attempts.succeeded(*whose)
     if context.passwords.is_outdated(stored):
         stored = await _hash_anew(context, user_id, stored, login.password)
     lifetime = int(context.tokens.lifetime.total_seconds())

@@ -31,6 +31,7 @@ _MEANINGS: Final = {
     HTTPStatus.CONFLICT: "There is one of that name already, or as many as there may be.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The values are malformed or break a rule.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many logins failed. Retry-After says in how many seconds to try again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot do it now. Retry-After says in how many seconds to try again.",
 }
 
@@ -40,6 +41,6 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     documented: dict[int | str, dict[str, Any]] = {}
     for status in map(HTTPStatus, statuses):
         documented[int(status)] = {"model": Problem, "description": _MEANINGS[status]}
-        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
             documented[int(status)]["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return documented

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from src.services.health import Prober
+from src.utils.attempts import Attempts
 from src.utils.config import Settings
 from src.utils.database import Database
 from src.utils.errors import Unauthorized
@@ -32,6 +33,7 @@ class Context:
     passwords: Passwords
     tokens: Tokens
     hashing: Turns
+    attempts: Attempts
     started: float
 
 

@@ -9,6 +9,7 @@
     ├── Conflict          409  there is one already, or as many as there may be
     │   └── Duplicate     409  the database has one of that name
     ├── Unacceptable      422  the values break a rule
+    ├── TooMany           429  too many failed logins; Retry-After says when to try again
     └── Unavailable       503  the database cannot do it now; Retry-After says when to try again
         └── Deadlock      503  two transactions waited for each other
 
@@ -85,6 +86,16 @@ class Unacceptable(ApiError):  # noqa: N818
     """The values break a rule."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooMany(ApiError):  # noqa: N818
+    """Somebody failed too often. ``retry_after`` is in seconds."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_after)}
 
 
 class Unavailable(ApiError):  # noqa: N818

@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 
 from src.models import User
 from src.services.users import replace_hash
+from src.utils.attempts import MOST_OF_NAME, WINDOW
 from src.utils.security import utc_now
 from tests.backend.support import CARDS, DEVELOPERS_PASSWORD, KEY, Api, Person
 
@@ -107,6 +108,19 @@ def test_a_wrong_password_and_a_wrong_name_get_the_same_answer(api: Api, name: s
     response = login(api, name, password)
     assert (response.status_code, response.json()["detail"]) == (401, "The name or the password is wrong.")
     assert response.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_name_that_fails_too_often_has_to_wait_even_with_the_right_password(api: Api) -> None:
+    asked = registration()
+    assert api.client().post("/api/users", json=asked).status_code == 201
+    statuses = [login(api, asked["username"], "wrong password").status_code for _ in range(MOST_OF_NAME)]
+    assert statuses == [401] * MOST_OF_NAME
+    refused = login(api, asked["username"].upper(), PASSWORD)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["Retry-After"]) <= WINDOW
+    other = registration()
+    assert api.client().post("/api/users", json=other).status_code == 201
+    assert login(api, other["username"], PASSWORD).status_code == 200
 
 
 def test_a_hash_with_other_parameters_is_made_anew_by_a_login(api: Api) -> None:
