@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 import anyio
@@ -16,6 +17,9 @@ from src.utils.faults import UNPREPARED, code, reason
 
 LIMIT: Final = 4.0
 """Seconds after which the database counts as hanging, whatever the driver still waits for."""
+
+FRESH: Final = 0.5
+"""Seconds for which what was found is told to others, too."""
 
 _AT_ONCE: Final = 2
 _VERSIONS: Final = text("SELECT version_num FROM alembic_version")
@@ -34,21 +38,33 @@ class Probe:
 class Prober:
     """Opens a connection outside the pool for each look, so that it works while all of the pool's are in use.
 
-    Not more than two at a time, on threads that requests do not share.
+    All who ask share one look at a time, on threads that requests do not share, so that many who ask neither take
+    the server's connections nor make each other wait.
     """
 
     def __init__(self, url: URL) -> None:
         self._engine = open_engine(url, PROBE)
+        # One that hangs is left behind, and the next can begin.
         self._threads = anyio.CapacityLimiter(_AT_ONCE)
+        self._looking = anyio.Lock()
+        self._latest = Probe()
+        self._ended = -inf
 
     async def look(self) -> Probe:
-        """Give what is found within :data:`LIMIT` seconds; never raises."""
+        """Give what is found within :data:`LIMIT` seconds, or was until :data:`FRESH` seconds ago; never raises."""
+        async with self._looking:
+            if time.monotonic() - self._ended >= FRESH:
+                self._latest = await self._look_in_time()
+                self._ended = time.monotonic()
+            return self._latest
+
+    async def _look_in_time(self) -> Probe:
         try:
             with anyio.fail_after(LIMIT):
-                # A thread that hangs is left behind: it ends with the driver's own time limits.
+                # A thread that is left behind ends with the driver's own time limits.
                 return await to_thread.run_sync(self._look, limiter=self._threads, abandon_on_cancel=True)
         except TimeoutError:
-            return Probe(error=f"it does not answer within {LIMIT:g} seconds")
+            return Probe(error=f"no answer came within {LIMIT:g} seconds")
 
     def _look(self) -> Probe:
         try:

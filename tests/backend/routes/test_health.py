@@ -8,8 +8,8 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
 from src.models import Card
 from tests.application.support import change, migrator
-from tests.backend.support import Api, running_api
-from tests.support.servers import Server, unreachable
+from tests.backend.support import Api, running_api, wait_until
+from tests.support.servers import Server, rows, unreachable
 
 
 @pytest.fixture
@@ -39,10 +39,11 @@ def test_a_schema_that_is_behind_or_not_there_is_not_healthy(fresh_url: Database
         assert empty.headers["Retry-After"] == "5"
         assert empty.json()["database"]["reachable"] is True
         migrator(fresh_url).upgrade("0001")
+        wait_until(lambda: client.get("/health").json()["revision"], "what was found stays what is told")
         behind = client.get("/health")
         assert (behind.status_code, behind.json()["schema"], behind.json()["revision"]) == (503, "behind", ["0001"])
         migrator(fresh_url).upgrade()
-        assert client.get("/health").status_code == 200
+        wait_until(lambda: client.get("/health").status_code == 200, "it stays behind")
 
 
 def test_a_schema_that_is_ahead_is_healthy_and_said(fresh_url: DatabaseURL) -> None:
@@ -88,6 +89,20 @@ def test_health_is_told_while_every_connection_is_in_use(mysql_api: Api) -> None
             refused = waiting.result(20)
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
         assert api.client().get("/api/cards").status_code == 200
+
+
+def test_many_who_ask_at_once_share_a_look(mysql_api: Api, mysql_server: Server) -> None:
+    """It takes a connection of the server, and the time of one."""
+    asked = 256
+    status = "SELECT variable_value FROM performance_schema.global_status WHERE variable_name = 'Connections'"
+    root = replace(mysql_api.url, username="root", password=Secret(mysql_server.root_password))
+    ((before,),) = rows(root, status)
+    client = mysql_api.client()
+    with ThreadPoolExecutor(64) as threads:
+        answered = list(threads.map(lambda _: client.get("/health").status_code, range(asked)))
+    ((after,),) = rows(root, status)
+    assert answered == [200] * asked
+    assert int(after) - int(before) < asked / 4
 
 
 @pytest.mark.parametrize("name", ["mysql", "mariadb"])
