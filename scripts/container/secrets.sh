@@ -54,6 +54,7 @@ copy() {
     mv -- "$target.new" "$target"
 }
 
+"$BASH" "${BASH_SOURCE[0]%/*}/guard.sh"
 mkdir -p -- "$folder"
 # Where only the environment's own folder is mounted, the one around it is the container's, which is read-only.
 if [ -w /secrets ]; then mend /secrets; fi

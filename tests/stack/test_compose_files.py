@@ -112,7 +112,7 @@ def test_a_stack_for_tests_keeps_to_itself() -> None:
     assert all("driver_opts" not in volume for volume in document["volumes"].values())
     volumes = [volume for service in document["services"].values() for volume in service.get("volumes") or []]
     binds = {volume["source"]: volume.get("read_only") for volume in volumes if volume["type"] == "bind"}
-    files = ("database/healthcheck.sh", "scripts/container/env-file", "scripts/container/secrets.sh")
+    files = ("database/healthcheck.sh", "scripts/container/env-file", "scripts/container")
     assert binds == {str(ROOT / name): True for name in files}
 
 

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Refuses to start a stack with other settings than were meant, before anything has started: Compose reads `.env` by
+# itself, which is production's, and no other env file. Run by secrets.sh, on what docker-compose.yml tells `secrets`.
+set -euo pipefail
+
+files=docker-compose.yml
+production=docker-compose.prod.yml
+given=${COMPOSE_FILES:-}
+
+fail() {
+    printf 'error: %s\nhint: Nothing was started. %s\n' "$1" "$2" >&2
+    exit 3
+}
+
+means_production() {
+    case ",$given," in *"$production"*) return 0 ;; esac
+    case "${DECKINFRA_STAGE:-}:$DECKINFRA_ENVIRONMENT" in
+        production:* | :prd | :live | :prod*) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
+# Each variable of the env file of 'docker' that changes what the compose files say by themselves.
+unread() {
+    local line
+    while read -r line || [ -n "$line" ]; do
+        case "${line#export }" in
+            "" | "#"* | DECKINFRA_KIND=* | COMPOSE_FILES=* | VITE_*) ;;
+            # As committed: the compose files say the same, or the file for development does.
+            DATABASE_URL=mysql+pymysql://deck@database:3306/deck | DATABASE_ADMIN_USER=root) ;;
+            CORS_ORIGINS=http://localhost:5173,http://127.0.0.1:5173) ;;
+            *=*) line=${line#export } && printf '%s ' "${line%%=*}" ;;
+        esac
+    done </env-file
+}
+
+if means_production && [ -z "${HARDENED:-}" ]; then
+    fail "these are production's settings, and $production is not among the compose files" \
+        "docker compose -f $files -f $production up --detach, or name both in COMPOSE_FILES for the tasks."
+fi
+
+if [ "$DECKINFRA_ENVIRONMENT" = docker ] && [ -z "${ENV_FILE_READ:-}" ]; then
+    names=$(unread)
+    if [ -n "$names" ]; then
+        fail ".env.docker sets ${names% }, and Compose was not told to read it" \
+            "docker compose --env-file .env.docker up --detach, or with the tasks: invoke stack.up -e docker."
+    fi
+fi

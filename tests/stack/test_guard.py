@@ -1,0 +1,81 @@
+"""A start whose settings are not those that were meant is refused before anything has started."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.stack.support import ROOT, Images, Stack, copy_checkout, running
+from tests.support.servers import IMAGES
+
+# Only `secrets` is started, which runs in the database's image.
+NONE = Images(IMAGES["mysql"], "deck-tests-none", "none")
+
+
+@pytest.fixture(scope="module")
+def stack(_docker: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A copy of the checkout, whose env files the tests write anew."""
+    with running(Stack(copy_checkout(tmp_path_factory.mktemp("guard")), NONE)) as stack:
+        yield stack
+
+
+def start(stack: Stack, *options: str, add: str = "", **values: str) -> subprocess.CompletedProcess[str]:
+    """Run ``secrets`` alone, as Compose does first of all; with ``options`` of Compose."""
+    changed = replace(stack, add=add, values=values)
+    return changed.compose(*options, "run", "--rm", "--no-TTY", "secrets", good=False)
+
+
+def write(folder: Path, name: str, *lines: str) -> None:
+    """Write an env file."""
+    (folder / name).write_text("".join(f"{line}\n" for line in lines))
+
+
+@pytest.fixture
+def committed(stack: Stack) -> str:
+    """The env file of ``docker`` as it is committed, and no other there."""
+    (stack.folder / ".env").unlink(missing_ok=True)
+    text = (ROOT / ".env.docker").read_text()
+    (stack.folder / ".env.docker").write_text(text)
+    return text
+
+
+@pytest.mark.parametrize("options", [(), ("--env-file", ".env.docker")], ids=["unread", "read"])
+def test_the_env_file_as_committed_may_be_read_or_not(options: tuple[str, ...], stack: Stack, committed: str) -> None:
+    done = start(stack, *options)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_changed_env_file_that_was_not_read_is_refused_with_the_command_that_reads_it(
+    stack: Stack, committed: str
+) -> None:
+    write(stack.folder, ".env.docker", committed, "# a remark", "DATABASE_IMAGE=mariadb:11.8", "export APP_PORT=9000")
+    done = start(stack)
+    assert done.returncode == 3
+    assert "error: .env.docker sets DATABASE_IMAGE APP_PORT, and Compose was not told to read it\n" in done.stderr
+    assert "hint: Nothing was started. docker compose --env-file .env.docker up --detach" in done.stderr
+    assert start(stack, "--env-file", ".env.docker").returncode == 0
+
+
+def test_production_is_not_started_by_the_files_for_development(stack: Stack, committed: str) -> None:
+    write(stack.folder, ".env", "DECKINFRA_KIND=docker", "COMPOSE_FILES=docker-compose.yml,docker-compose.prod.yml")
+    done = start(stack)
+    assert done.returncode == 3
+    assert "these are production's settings, and docker-compose.prod.yml is not among the compose files" in done.stderr
+    assert "docker compose -f docker-compose.yml -f docker-compose.prod.yml up --detach" in done.stderr
+    assert start(stack, add="prod").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "stage", "code"),
+    [("production", "", 3), ("shop", "production", 3), ("production-copy", "development", 0)],
+)
+def test_production_is_known_by_its_name_and_by_its_stage(
+    name: str, stage: str, code: int, stack: Stack, committed: str
+) -> None:
+    values = {"DECKINFRA_ENVIRONMENT": name, "DECKINFRA_STAGE": stage}
+    assert start(stack, add="dev", **values).returncode == code
+    assert start(stack, add="prod", **values).returncode == 0
