@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.settings import unusable
 from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
-from deckinfra.services.going_back import before_of, bring_back, find_before
+from deckinfra.services.going_back import before_of, bring_back, find_before, start_in_turn
 from deckinfra.services.memory import Deployment, digest, now
 from deckinfra.services.results import DeployResult
 from deckinfra.system.locks import file_lock
@@ -100,7 +100,7 @@ class _Deploying:
             migrated = project.migrate()
             self._step("start")
         try:
-            services = stack.up()
+            services = start_in_turn(stack)
         except StackError as error:
             raise self._brought_back(error) from error
         return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)

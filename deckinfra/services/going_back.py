@@ -63,10 +63,21 @@ def bring_back(project: App, before: Before) -> Sequence[Service]:
     assert stack is not None
     if before.record is None:
         _restore_images(project, before)
-        return project.stack.up()
+        return start_in_turn(project.stack)
     with stack.recorded(before.record) as old:
         control = StackControl(old, project.reporter, environment=project.environment_name, memory=project.stack_memory)
-        return control.up()
+        return start_in_turn(control)
+
+
+def start_in_turn(control: StackControl) -> Sequence[Service]:
+    """Start what does its work and ends, and when that has gone well, all.
+
+    At once, what waits for that work would be stopped to be made anew before the work has failed.
+    """
+    one_shots = [service.name for service in control.services() if service.one_shot]
+    if one_shots:
+        control.up(one_shots)
+    return control.up()
 
 
 def _restore_images(project: App, before: Before) -> None:

@@ -36,6 +36,12 @@ COPY version /version
 ENTRYPOINT ["sh", "-c", "echo this is $(cat /version); exec sleep 600"]
 HEALTHCHECK --interval=300ms --retries=2 CMD ["sh", "-c", "! grep -q broken /version && [ $MODE != bad ]"]
 """
+WITH_TASKS = """
+    depends_on: {{work: {{condition: service_completed_successfully}}}}
+  work:
+    image: {name}-ops:latest
+    build: ops
+"""
 BROKEN_REVISION = '''"""Goes wrong."""
 
 revision = "0002"
@@ -340,3 +346,26 @@ def test_what_is_no_word_of_a_deployment_is_named(shop: StackProject, text: str)
     reporter = RecordingReporter()
     shop.open(reporter).stack.up()
     assert any("var/deploy-docker.json" in text for text in reporter.warnings)
+
+
+def test_a_broken_image_of_the_tasks_stops_neither_what_runs_nor_later_deployments(shop: StackProject) -> None:
+    compose, image = shop.root / "docker-compose.yml", shop.root / "ops" / "Dockerfile"
+    compose.write_text(compose.read_text().rstrip() + WITH_TASKS.format(name=shop.name))
+    image.parent.mkdir()
+    good = f'FROM {IMAGE}\nENTRYPOINT ["sh", "-c", "echo did the work"]\n'
+    image.write_text(good)
+    try:
+        setup(shop.open())
+        started = next(each.started for each in shop.stack.services() if each.name == "web")
+        for entrypoint in ('["/nowhere"]', '["sh", "-c", "exit 5"]'):
+            image.write_text(f"FROM {IMAGE}\nENTRYPOINT {entrypoint}\n")
+            with pytest.raises(StackError, match="the old one runs again"):
+                shop.open().deploy()
+            services = {each.name: each for each in shop.stack.services()}
+            assert all(each.ready for each in services.values()), services
+            assert services["web"].started == started
+        image.write_text(good.replace("did", "mended"))
+        shop.open().deploy()
+        assert all(each.ready for each in shop.stack.services())
+    finally:
+        docker("image", "rm", "--force", f"{shop.name}-ops:latest")
