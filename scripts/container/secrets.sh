@@ -28,6 +28,9 @@ mend() {
     fi
 }
 
+# A new secret; but the copy of a password that was handed on, since a database goes by the one that it was made with.
+secret() { cat -- "/run/secrets/database/$1" 2>/dev/null || generate; }
+
 # 48 letters and digits, as deckinfra's own are: the random bytes are ten times as many as are needed.
 generate() { head -c 2048 /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | cut -c 1-48; }
 
@@ -35,11 +38,11 @@ generate() { head -c 2048 /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | cut -c 1-48
 make() {
     local path=$folder/$1
     [ ! -e "$path" ] || return 0
-    (umask 077 && generate >"$folder/.$1.new")
+    (umask 077 && secret "$1" >"$folder/.$1.new")
     chown "$owner" "$folder/.$1.new"
     ln -- "$folder/.$1.new" "$path" || [ -e "$path" ]
     rm -- "$folder/.$1.new"
-    printf '.secrets/%s/%s: new secret, readable by its owner only\n' "$environment" "$1"
+    printf '.secrets/%s/%s: was missing and is there, readable by its owner only\n' "$environment" "$1"
 }
 
 # copy NAME FOLDER OWNER: it appears whole, with its mode.
