@@ -8,7 +8,7 @@ production=docker-compose.prod.yml
 given=${COMPOSE_FILES:-}
 
 fail() {
-    printf 'error: %s\nhint: Nothing was started. %s\n' "$1" "$2" >&2
+    printf 'error: %s\nhint: Nothing was started, the data is as it was. %s\n' "$1" "$2" >&2
     exit 3
 }
 
@@ -25,7 +25,7 @@ unread() {
     local line
     while read -r line || [ -n "$line" ]; do
         case "${line#export }" in
-            "" | "#"* | DECKINFRA_KIND=* | COMPOSE_FILES=* | VITE_*) ;;
+            "" | "#"* | DECKINFRA_KIND=* | COMPOSE_FILE=* | COMPOSE_FILES=* | VITE_*) ;;
             # As committed: the compose files say the same, or the file for development does.
             DATABASE_URL=mysql+pymysql://deck@database:3306/deck | DATABASE_ADMIN_USER=root) ;;
             CORS_ORIGINS=http://localhost:5173,http://127.0.0.1:5173) ;;
@@ -36,7 +36,7 @@ unread() {
 
 if means_production && [ -z "${HARDENED:-}" ]; then
     fail "these are production's settings, and $production is not among the compose files" \
-        "docker compose -f $files -f $production up --detach, or name both in COMPOSE_FILES for the tasks."
+        "docker compose -f $files -f $production up --detach; COMPOSE_FILE and COMPOSE_FILES in the env file name both."
 fi
 
 if [ "$DECKINFRA_ENVIRONMENT" = docker ] && [ -z "${ENV_FILE_READ:-}" ]; then

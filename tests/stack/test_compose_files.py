@@ -141,7 +141,8 @@ def test_stacks_of_two_kinds_have_two_names_and_other_ports() -> None:
     assert published(described("", **ports)) == {"backend": ["127.0.0.1:8000"]}
     assert published(described("dev", **ports)) == {"backend": ["127.0.0.1:8000"], "database": ["127.0.0.1:3306"]}
     assert published(described("test", **ports)) == {"backend": ["127.0.0.1:8001"], "database": ["127.0.0.1:3307"]}
-    for add, name in (("", "deck-builder"), ("test", "deck-builder-test")):
+    names = {"": "deck-builder", "prod": "deck-builder-production", "test": "deck-builder-test"}
+    for add, name in names.items():
         assert (
             f"name: ${{COMPOSE_PROJECT_NAME:-{name}}}" in (ROOT / f"docker-compose{add and '.' + add}.yml").read_text()
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -130,14 +131,14 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
     assert set(checkout.document("db.seed").values()) == {0}
     assert checkout.document("db.prune", "--dry-run")["removed_snapshots"] == 0
 
-    # A new version, and one that cannot start
+    # A new version, and one that cannot start. As in production, whose backend runs what is in its image: what is
+    # mounted from the checkout cannot be brought back.
+    env_file = checkout.folder / ".env.docker"
+    env_file.write_text(re.sub("[,:]docker-compose.dev.yml", "", env_file.read_text()))
     done = checkout.run("bash", "scripts/deploy.sh", "docker", "--json")
     assert json.loads(done.stdout)["backup"]["id"] == checkout.document("db.backups")[0]["manifest"]["id"]
     with (checkout.folder / "backend" / "src" / "__init__.py").open("a") as file:
         file.write("\nraise SystemExit('this version does not start')\n")
-    env_file = checkout.folder / ".env.docker"
-    # As in production, whose backend runs what is in its image.
-    env_file.write_text(env_file.read_text().replace(",docker-compose.dev.yml", ""))
     failed = checkout.run("bash", "scripts/deploy.sh", "docker", code=14)
     assert "did not start, and the old one runs again" in failed.stderr
     assert "this version does not start" in failed.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pydantic import field_validator
+from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from deckinfra.core.settings import SettingsGroup, setting
@@ -22,6 +22,12 @@ class DockerSettings(SettingsGroup):
         "earlier ones.",
         example="docker-compose.yml,docker-compose.dev.yml",
         min_length=1,
+    )
+    compose_file: str | None = setting(
+        None,
+        description="The same files as in COMPOSE_FILES, with colons between them: Compose itself takes them from here "
+        "where it is called without the tasks and reads this env file.",
+        example="docker-compose.yml:docker-compose.dev.yml",
     )
     compose_project_name: str | None = setting(
         None,
@@ -48,6 +54,15 @@ class DockerSettings(SettingsGroup):
     stack_timeout: float = setting(
         180, gt=0, description="How many seconds the services have, all together, to start and become healthy."
     )
+
+    @field_validator("compose_file")
+    @classmethod
+    def _are_the_same(cls, text: str | None, info: ValidationInfo) -> str | None:
+        files = ":".join(info.data.get("compose_files", ()))
+        if text is not None and files and text != files:
+            hint = f"Make it {files}, or remove it."
+            raise PydanticCustomError("setting", "{reason}", {"reason": "is not what COMPOSE_FILES says", "hint": hint})
+        return text
 
     @field_validator("compose_project_name")
     @classmethod

@@ -33,3 +33,12 @@ def test_a_stack_may_not_be_called(name: str) -> None:
 def test_what_makes_no_sense_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         DockerSettings.model_validate(values)
+
+
+def test_what_compose_itself_reads_names_the_same_files() -> None:
+    files = ("a.yml", "b.yml")
+    assert DockerSettings(compose_files=files, compose_file="a.yml:b.yml").compose_file == "a.yml:b.yml"
+    with pytest.raises(ValidationError, match="is not what COMPOSE_FILES says"):
+        DockerSettings(compose_files=files, compose_file="a.yml")
+    with pytest.raises(ValidationError, match="is not what COMPOSE_FILES says"):
+        DockerSettings(compose_file="docker-compose.yml:docker-compose.dev.yml")
