@@ -8,7 +8,7 @@ set -euo pipefail
 # Beside a stack that is not up, nothing is where DATABASE_URL says, and what fails could not tell why.
 host=${DATABASE_URL:-}
 host=${host#*://} host=${host%%/*} host=${host##*@} host=${host%:*}
-if [ -n "$host" ] && ! timeout 5 getent hosts "$host" >/dev/null; then
+if [ -n "$host" ] && ! timeout 5 getent ahosts "$host" >/dev/null; then
     printf "warning: there is no host '%s' here: the stack is not up. 'docker compose up --detach' starts it.\n" "$host" >&2
 fi
 

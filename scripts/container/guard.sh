@@ -46,3 +46,21 @@ if [ "$DECKINFRA_ENVIRONMENT" = docker ] && [ -z "${ENV_FILE_READ:-}" ]; then
             "docker compose --env-file .env.docker up --detach, or with the tasks: invoke stack.up -e docker."
     fi
 fi
+
+case "${DATABASE_URL:-}:${EXTERNAL_DATABASE:-}" in
+    *://*:*@*)
+        fail "DATABASE_URL has a password in it, which every 'docker inspect' would show" \
+            "Take it out there, and write it into .secrets/$DECKINFRA_ENVIRONMENT/DATABASE_PASSWORD."
+        ;;
+    mysql+pymysql://deck@database:3306/deck: | mysql+pymysql://deck@database/deck:) ;;
+    mysql+pymysql://deck@database:3306/deck\?*: | mysql+pymysql://deck@database/deck\?*:) ;;
+    *@database[:/]*:)
+        fail "DATABASE_URL is $DATABASE_URL, and this stack's own database and its user are both called deck" \
+            "Take DATABASE_URL out of the env file, or make it mysql+pymysql://deck@database:3306/deck."
+        ;;
+    *:)
+        fail "DATABASE_URL is $DATABASE_URL, which is not this stack's own database" \
+            "For one elsewhere, name docker-compose.external.yml as the last one in COMPOSE_FILES and COMPOSE_FILE."
+        ;;
+    *) ;;
+esac

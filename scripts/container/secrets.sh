@@ -48,8 +48,8 @@ make() {
 # copy NAME FOLDER OWNER: it appears whole, with its mode.
 copy() {
     local source=$folder/$1 target=$2/$1
-    [ -s "$source" ] || fail ".secrets/$environment/$1 is empty, or no file" \
-        "Nothing was started. Write the secret into that file, or delete it to get a new one; then start again."
+    [ -s "$source" ] || fail ".secrets/$environment/$1 is missing or empty" \
+        "Nothing was started. Write the secret into that file; one of the stack's own is made anew where there is no file."
     if [ -e "$target" ] && [ "$(<"$source")" = "$(<"$target")" ] && [ "$(stat -c %u:%a "$target")" = "$3:400" ]; then
         return
     fi
@@ -65,12 +65,15 @@ mend "$folder"
 for file in "$folder"/*; do
     [ -L "$file" ] || mend "$file"
 done
-for name in DATABASE_PASSWORD DATABASE_ADMIN_PASSWORD APP_SECRET_KEY; do
+# Who has the database elsewhere has its passwords, too.
+own=(DATABASE_PASSWORD DATABASE_ADMIN_PASSWORD)
+if [ -n "${EXTERNAL_DATABASE:-}" ]; then own=(); fi
+for name in "${own[@]}" APP_SECRET_KEY; do
     make "$name"
 done
 for name in DATABASE_PASSWORD APP_SECRET_KEY; do
     copy "$name" /run/secrets/application 10001
 done
-for name in DATABASE_PASSWORD DATABASE_ADMIN_PASSWORD; do
+for name in "${own[@]}"; do
     copy "$name" /run/secrets/database 0
 done

@@ -194,3 +194,17 @@ def test_production_is_an_environment_and_a_stage_of_its_own(production: dict[st
         environment = production["services"][name]["environment"]
         assert (environment["DECKINFRA_ENVIRONMENT"], environment["DECKINFRA_STAGE"]) == ("production", "production")
     assert int(production["services"]["backend"]["environment"]["APP_WORKERS"]) > 1
+
+
+def test_the_database_may_be_elsewhere() -> None:
+    url = "mysql+pymysql://shop@database.example:3307/decks"
+    for add in ("", "dev", "prod"):
+        files = [f"docker-compose.{name}.yml" for name in (add, "external") if name]
+        stack = Stack(ROOT, IMAGES, values={"DATABASE_URL": url})
+        words = [word for file in files for word in ("-f", file)]
+        done = stack.compose("--env-file", os.devnull, *words, "--profile", "*", "config", "--format", "json")
+        services = json.loads(done.stdout)["services"]
+        assert "database" not in services
+        assert not any("database" in (service.get("depends_on") or {}) for service in services.values())
+        assert {services[name]["environment"]["DATABASE_URL"] for name in (*TASKS, "backend")} == {url}
+        assert {services[name]["environment"]["DATABASE_ADMIN_USER"] for name in TASKS} == {""}

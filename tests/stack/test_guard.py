@@ -82,3 +82,37 @@ def test_production_is_known_by_its_name_and_by_its_stage(
     values = {"DECKINFRA_ENVIRONMENT": name, "DECKINFRA_STAGE": stage}
     assert start(stack, add="dev", **values).returncode == code
     assert start(stack, add="prod", **values).returncode == 0
+
+
+OWN = "mysql+pymysql://deck@database:3306/deck"
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        (f"{OWN}?charset=utf8mb4", None),
+        ("mysql+pymysql://shop@database:3306/deck", "this stack's own database and its user are both called deck"),
+        ("mysql+pymysql://deck:Pw4@database:3306/deck", "DATABASE_URL has a password in it"),
+        ("mysql+pymysql://deck@elsewhere.example/deck", "which is not this stack's own database"),
+    ],
+    ids=["own", "another-user", "password", "elsewhere"],
+)
+def test_the_database_is_the_stacks_own_or_said_to_be_elsewhere(
+    url: str, message: str | None, stack: Stack, committed: str
+) -> None:
+    done = start(stack, DATABASE_URL=url)
+    assert done.returncode == (3 if message else 0), done.stderr
+    assert (message or "") in done.stderr
+    assert "Pw4" not in done.stderr
+
+
+def test_for_a_database_elsewhere_no_password_is_made_up(stack: Stack, committed: str) -> None:
+    folder = stack.folder / ".secrets" / "elsewhere"
+    values = {"DECKINFRA_ENVIRONMENT": "elsewhere", "DATABASE_URL": "mysql+pymysql://shop@elsewhere.example/decks"}
+    elsewhere = ("-f", "docker-compose.external.yml")
+    done = start(stack, *elsewhere, **values)
+    assert done.returncode == 3
+    assert ".secrets/elsewhere/DATABASE_PASSWORD is missing or empty" in done.stderr
+    (folder / "DATABASE_PASSWORD").write_text("as the provider said\n")
+    assert start(stack, *elsewhere, **values).returncode == 0
+    assert {path.name for path in folder.iterdir()} == {"DATABASE_PASSWORD", "APP_SECRET_KEY"}
