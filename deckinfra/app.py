@@ -1,32 +1,24 @@
-"""The composition root: one project, opened, with everything that can be done to it.
-
-This is the only place where plugins, settings, ports and services meet.
-"""
+"""One project, opened, with everything that can be done to it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckinfra.core.names import unknown_name
+from deckinfra.composition import Composition, Remote
 from deckinfra.core.silent import SilentReporter
-from deckinfra.core.urls import StoreURL
-from deckinfra.errors import ConfigurationError, RefusedError, UnknownNameError, UsageError
+from deckinfra.errors import ConfigurationError, RefusedError
 from deckinfra.plugins import PluginManager
-from deckinfra.settings.project import ProjectConfig, read_project
+from deckinfra.settings.project import read_project
 
 if TYPE_CHECKING:
-    from deckinfra.core.manifest import Manifest, Origin
+    from deckinfra.core.manifest import Manifest
     from deckinfra.core.retention import Policy
-    from deckinfra.core.settings import Problem, Settings
-    from deckinfra.migrations import Migrator
-    from deckinfra.ports import Engine, Environment, Kept, Reporter
-    from deckinfra.repository import Repository
-    from deckinfra.services.memory import StackMemory
+    from deckinfra.core.settings import Problem
+    from deckinfra.ports import Kept, Reporter
     from deckinfra.services.results import (
         DeployResult,
         DrillResult,
@@ -42,11 +34,7 @@ if TYPE_CHECKING:
         UndoResult,
         VerifyResult,
     )
-    from deckinfra.services.stack import StackControl
     from deckinfra.settings.initialise import Change
-
-Remote = str | bool | None
-"""Which repository: None or False is the environment's own, True the first remote, a text the remote of that name."""
 
 LOCK_TIMEOUT = 60.0
 """Seconds that a verb waits for another one on the same database or repository."""
@@ -75,128 +63,10 @@ def open_project(
     return App(config, plugins, environment or config.default_environment, values, reporter or SilentReporter())
 
 
-class App:
+class App(Composition):
     """One project in one environment. Made by :func:`open_project`; every verb of the tasks is a method."""
 
-    def __init__(
-        self,
-        config: ProjectConfig,
-        plugins: PluginManager,
-        environment_name: str,
-        environ: Mapping[str, str],
-        reporter: Reporter,
-    ) -> None:
-        self.config = config
-        self.root = config.root
-        self.plugins = plugins
-        self.environment_name = environment_name
-        self.environ = environ
-        self.reporter = reporter
-
-    # What it is made of --------------------------------------------------------------------------
-
-    @cached_property
-    def settings(self) -> Settings:
-        """The settings; a :class:`ConfigurationError` if those of the project or of its backups are not valid.
-
-        What is wrong with another group is raised when that is asked for.
-        """
-        from deckinfra.settings.groups import BackupSettings, ProjectSettings
-        from deckinfra.settings.load import load_settings
-
-        self._kind()
-        # Not the database's: who looks at a stack or at backups needs no password.
-        groups, needed = self.plugins.settings_groups(), (ProjectSettings, BackupSettings)
-        return load_settings(self.root, self.environment_name, groups, self.environ, needed)
-
-    @cached_property
-    def environment(self) -> Environment:
-        """The environment; :class:`UnknownNameError` if there is none of that name."""
-        factory = self.plugins.environments.find(self._kind())
-        return factory(self.environment_name, self.root, self.settings)
-
-    @property
-    def stack(self) -> StackControl:
-        """What brings the environment's services up and down; :class:`UsageError` where it has none."""
-        from deckinfra.services.stack import StackControl
-
-        stack = self.environment.stack()
-        if stack is None:
-            raise UsageError(
-                f"the environment '{self.environment_name}' has no stack: deckinfra starts and stops nothing there",
-                hint="Name one that has, such as one of the kind docker: -e docker.",
-            )
-        return StackControl(stack, self.reporter, environment=self.environment_name, memory=self.stack_memory)
-
-    @property
-    def stack_memory(self) -> StackMemory:
-        """What is kept between runs of the environment's stack and of its deployments."""
-        from deckinfra.services.memory import StackMemory
-
-        return StackMemory(self.root, self.environment_name)
-
-    @property
-    def origin(self) -> Origin:
-        """Whose snapshots are meant by ``latest``: this project's, in this environment."""
-        from deckinfra.core.manifest import Origin
-
-        return Origin(self.config.name, self.environment_name)
-
-    @cached_property
-    def engine(self) -> Engine:
-        """The engine of the environment's database; :class:`UnknownNameError` if none knows its dialect."""
-        from deckinfra.settings.groups import DatabaseSettings
-
-        url = self.environment.database_url()
-        chosen = self.settings.group(DatabaseSettings).database_engine or url.dialect
-        return self.plugins.engines.find(chosen)(url, self.root, self.environment)
-
-    @cached_property
-    def migrator(self) -> Migrator:
-        """What runs the project's migrations on the environment's database."""
-        from deckinfra.migrations import Migrator
-
-        return Migrator(self.config.migrations, self.engine.url)
-
-    def repository_url(self, remote: Remote = None) -> StoreURL:
-        """Give where a repository is; :class:`UnknownNameError` for a remote that the settings do not name."""
-        from deckinfra.settings.groups import BackupSettings
-
-        settings = self.settings.group(BackupSettings)
-        if not remote:
-            if settings.backup_repository is None:
-                return self.environment.default_repository()
-            return StoreURL.parse(settings.backup_repository)
-        remotes = settings.backup_remotes
-        if not remotes:
-            raise UnknownNameError(
-                f"the settings of '{self.environment_name}' name no remote",
-                hint="Set BACKUP_REMOTES=NAME=URL, as in BACKUP_REMOTES=usb=file:/mnt/usb/backups.",
-            )
-        name = next(iter(remotes)) if remote is True else remote
-        if name not in remotes:
-            raise unknown_name("remote", name, remotes)
-        return remotes[name]
-
-    @contextmanager
-    def repository(self, remote: Remote = None, *, create: bool = False) -> Iterator[Repository]:
-        """Open a repository while the context is open. With ``create`` it is made where there is none."""
-        from deckinfra.repository import Repository
-        from deckinfra.settings.groups import BackupSettings
-
-        url = self.repository_url(remote)
-        settings = self.settings.group(BackupSettings)
-        store = self.plugins.stores.find(url.scheme)(url, self.root, self.settings)
-        try:
-            yield Repository.open(
-                store,
-                create=create,
-                level=settings.backup_compression_level,
-                threads=settings.backup_threads,
-                reporter=self.reporter,
-            )
-        finally:
-            store.close()
+    # Its other environments ----------------------------------------------------------------------
 
     def others(self) -> Iterator[App]:
         """Give this project in each of its other environments."""
@@ -403,12 +273,6 @@ class App:
         """Read the settings anew when they are needed next, and make anew what was made from them."""
         for known in ("settings", "environment", "engine", "migrator"):
             self.__dict__.pop(known, None)
-
-    def _kind(self) -> str:
-        from deckinfra.settings.load import environment_kind
-
-        kinds = self.plugins.environments
-        return environment_kind(self.root, self.environment_name, self.plugins.settings_groups(), self.environ, kinds)
 
     def _migrate(self, target: str, direction: str) -> MigrateResult:
         from deckinfra.services.migrate import migrate

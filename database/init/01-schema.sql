@@ -58,22 +58,6 @@ CREATE TABLE cards_cache (
     CONSTRAINT ck_cards_cache_has_evolution CHECK (has_evolution IN (0, 1))
 )ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_unicode_ci;
 
--- Revision 0002: Indexes for how the application looks decks and cards up.
-
-CREATE INDEX ix_decks_user_id_created_at ON decks (user_id, created_at);
-
-CREATE INDEX ix_decks_name ON decks (name);
-
-CREATE INDEX ix_decks_created_at ON decks (created_at);
-
-CREATE INDEX ix_cards_cache_name ON cards_cache (name);
-
-CREATE INDEX ix_cards_cache_rarity ON cards_cache (rarity);
-
-CREATE INDEX ix_cards_cache_elixir_cost ON cards_cache (elixir_cost);
-
-CREATE INDEX ix_cards_cache_type ON cards_cache (type);
-
 -- Revision 0003: Names and addresses that differ in an accent or an emoji are not the same.
 
 ALTER TABLE users MODIFY username VARCHAR(50) COLLATE utf8mb4_0900_as_ci NOT NULL;

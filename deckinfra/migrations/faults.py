@@ -19,6 +19,10 @@ _Fault = tuple[str, str]
 _PATH_HINT: Final = "Nothing was changed. Look at DATABASE_URL, and at the folder's and the file's owner and mode."
 _SERVER_HINT: Final = "Nothing was changed. Is the server running, and are DATABASE_URL's host and port right?"
 _ACCESS_HINT: Final = "Nothing was changed. Look at the user in DATABASE_URL and at DATABASE_PASSWORD."
+_GONE_HINT: Final = (
+    "Rows that were not finished were taken back; a change of a table may stand. Look at the server's log, "
+    "then at `invoke db.status`."
+)
 _LOCK_HINT: Final = "What was not finished was taken back. Run it again when the other one is done."
 
 # The low byte of SQLite's result codes: https://www.sqlite.org/rescode.html
@@ -46,8 +50,8 @@ _MYSQL: Final[dict[int, _Fault]] = {
     1049: ("does not exist on its server", "Nothing was changed. Create it, or look at the name in DATABASE_URL."),
     2002: ("cannot be reached", _SERVER_HINT),
     2003: ("cannot be reached", _SERVER_HINT),
-    2006: ("went away", "What was not finished was taken back. Look at the server's log, then run it again."),
-    2013: ("went away", "What was not finished was taken back. Look at the server's log, then run it again."),
+    2006: ("went away", _GONE_HINT),
+    2013: ("went away", _GONE_HINT),
 }
 _MYSQL_BUSY: Final = {1205, 1213}
 

@@ -82,14 +82,15 @@ def _revision(statement: Statement) -> str:
 def _split(statements: Sequence[Statement]) -> tuple[list[Statement], list[Statement]]:
     """Part the indexes that can be made after everything else from the rest; the order in each stays.
 
-    That is so unless what comes later may need one: a foreign key to its table, or anything but a new table or index.
+    That is so unless what comes later may need one: a foreign key to its table, or anything but a new table or index
+    and another type of a column.
     """
     earlier: list[Statement] = []
     last: list[Statement] = []
     needed: set[str] = set()
     for position in range(len(statements) - 1, -1, -1):
         statement = statements[position]
-        if not statement.creates and not statement.indexes:
+        if not (statement.creates or statement.indexes or statement.modifies):
             return [*statements[: position + 1], *reversed(earlier)], last[::-1]
         if statement.indexes and statement.indexes not in needed:
             last.append(statement)

@@ -33,7 +33,8 @@ class Statement:
     """One statement of a revision, without a semicolon at its end.
 
     ``creates`` is the table that it makes, ``references`` those to which that one has foreign keys, ``indexes`` the
-    table for which it makes an index; all are empty for any other statement.
+    table for which it makes an index, ``modifies`` the one of which it gives a column another type; all are empty for
+    any other statement.
     """
 
     revision: str
@@ -41,6 +42,7 @@ class Statement:
     creates: str = ""
     references: frozenset[str] = frozenset()
     indexes: str = ""
+    modifies: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class _Recorder:
         self._record(construct, many=parameters)
 
     def _record(self, construct: Any, options: object = None, many: object = None, one: object = None) -> None:
+        from alembic.ddl.mysql import MySQLModifyColumn
         from sqlalchemy import text
         from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -127,6 +130,9 @@ class _Recorder:
         elif isinstance(construct, CreateIndex):
             assert construct.element.table is not None
             self._add(sql, indexes=str(construct.element.table.name))
+        elif isinstance(construct, MySQLModifyColumn) and not construct.autoincrement:
+            # A column that counts by itself is no such: the server wants its index to be there first.
+            self._add(sql, modifies=construct.table_name)
         elif getattr(getattr(construct, "table", None), "name", "") != VERSION_TABLE:
             self._add(sql)
 

@@ -10,7 +10,8 @@ from deckinfra.tasks.decorator import task
 from deckinfra.tasks.text import count, duration, listing, moment, size
 
 if TYPE_CHECKING:
-    from deckinfra.app import App, Remote
+    from deckinfra.app import App
+    from deckinfra.composition import Remote
     from deckinfra.core.manifest import Manifest
     from deckinfra.core.proof import Proof
     from deckinfra.core.retention import Policy

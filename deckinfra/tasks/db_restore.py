@@ -11,7 +11,8 @@ from deckinfra.tasks.decorator import task
 from deckinfra.tasks.text import count, duration, moment, size
 
 if TYPE_CHECKING:
-    from deckinfra.app import App, Remote
+    from deckinfra.app import App
+    from deckinfra.composition import Remote
     from deckinfra.ports import Kept
     from deckinfra.services.results import RestoreResult, UndoResult
     from deckinfra.tasks.terminal import Terminal

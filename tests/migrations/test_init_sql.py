@@ -58,6 +58,8 @@ def test_revisions_are_told_apart(tmp_path: Path) -> None:
         ("op.drop_index('ix', 'one')", False),
         ("op.add_column('one', sa.Column('more', sa.Integer))", False),
         ("op.execute('INSERT INTO one VALUES (1)')", False),
+        ("op.alter_column('one', 'id', type_=sa.BigInteger, existing_type=sa.Integer)", True),
+        ("op.alter_column('one', 'id', autoincrement=True, existing_type=sa.Integer)", False),
     ],
 )
 def test_an_index_is_made_last_unless_something_later_may_need_it(tmp_path: Path, later: str, last: bool) -> None:

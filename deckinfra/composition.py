@@ -1,0 +1,154 @@
+"""What one project in one environment is made of: where plugins, settings, ports and services meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from deckinfra.core.names import unknown_name
+from deckinfra.core.urls import StoreURL
+from deckinfra.errors import UnknownNameError, UsageError
+from deckinfra.plugins import PluginManager
+from deckinfra.settings.project import ProjectConfig
+
+if TYPE_CHECKING:
+    from deckinfra.core.manifest import Origin
+    from deckinfra.core.settings import Settings
+    from deckinfra.migrations import Migrator
+    from deckinfra.ports import Engine, Environment, Reporter
+    from deckinfra.repository import Repository
+    from deckinfra.services.memory import StackMemory
+    from deckinfra.services.stack import StackControl
+
+Remote = str | bool | None
+"""Which repository: None or False is the environment's own, True the first remote, a text the remote of that name."""
+
+
+class Composition:
+    """The parts of :class:`deckinfra.app.App`, each made when it is first asked for."""
+
+    def __init__(
+        self,
+        config: ProjectConfig,
+        plugins: PluginManager,
+        environment_name: str,
+        environ: Mapping[str, str],
+        reporter: Reporter,
+    ) -> None:
+        self.config = config
+        self.root = config.root
+        self.plugins = plugins
+        self.environment_name = environment_name
+        self.environ = environ
+        self.reporter = reporter
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; a :class:`ConfigurationError` if those of the project or of its backups are not valid.
+
+        What is wrong with another group is raised when that is asked for.
+        """
+        from deckinfra.settings.groups import BackupSettings, ProjectSettings
+        from deckinfra.settings.load import load_settings
+
+        self._kind()
+        # Not the database's: who looks at a stack or at backups needs no password.
+        groups, needed = self.plugins.settings_groups(), (ProjectSettings, BackupSettings)
+        return load_settings(self.root, self.environment_name, groups, self.environ, needed)
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The environment; :class:`UnknownNameError` if there is none of that name."""
+        factory = self.plugins.environments.find(self._kind())
+        return factory(self.environment_name, self.root, self.settings)
+
+    @property
+    def stack(self) -> StackControl:
+        """What brings the environment's services up and down; :class:`UsageError` where it has none."""
+        from deckinfra.services.stack import StackControl
+
+        stack = self.environment.stack()
+        if stack is None:
+            raise UsageError(
+                f"the environment '{self.environment_name}' has no stack: deckinfra starts and stops nothing there",
+                hint="Name one that has, such as one of the kind docker: -e docker.",
+            )
+        return StackControl(stack, self.reporter, environment=self.environment_name, memory=self.stack_memory)
+
+    @property
+    def stack_memory(self) -> StackMemory:
+        """What is kept between runs of the environment's stack and of its deployments."""
+        from deckinfra.services.memory import StackMemory
+
+        return StackMemory(self.root, self.environment_name)
+
+    @property
+    def origin(self) -> Origin:
+        """Whose snapshots are meant by ``latest``: this project's, in this environment."""
+        from deckinfra.core.manifest import Origin
+
+        return Origin(self.config.name, self.environment_name)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of the environment's database; :class:`UnknownNameError` if none knows its dialect."""
+        from deckinfra.settings.groups import DatabaseSettings
+
+        url = self.environment.database_url()
+        chosen = self.settings.group(DatabaseSettings).database_engine or url.dialect
+        return self.plugins.engines.find(chosen)(url, self.root, self.environment)
+
+    @cached_property
+    def migrator(self) -> Migrator:
+        """What runs the project's migrations on the environment's database."""
+        from deckinfra.migrations import Migrator
+
+        return Migrator(self.config.migrations, self.engine.url)
+
+    def repository_url(self, remote: Remote = None) -> StoreURL:
+        """Give where a repository is; :class:`UnknownNameError` for a remote that the settings do not name."""
+        from deckinfra.settings.groups import BackupSettings
+
+        settings = self.settings.group(BackupSettings)
+        if not remote:
+            if settings.backup_repository is None:
+                return self.environment.default_repository()
+            return StoreURL.parse(settings.backup_repository)
+        remotes = settings.backup_remotes
+        if not remotes:
+            raise UnknownNameError(
+                f"the settings of '{self.environment_name}' name no remote",
+                hint="Set BACKUP_REMOTES=NAME=URL, as in BACKUP_REMOTES=usb=file:/mnt/usb/backups.",
+            )
+        name = next(iter(remotes)) if remote is True else remote
+        if name not in remotes:
+            raise unknown_name("remote", name, remotes)
+        return remotes[name]
+
+    @contextmanager
+    def repository(self, remote: Remote = None, *, create: bool = False) -> Iterator[Repository]:
+        """Open a repository while the context is open. With ``create`` it is made where there is none."""
+        from deckinfra.repository import Repository
+        from deckinfra.settings.groups import BackupSettings
+
+        url = self.repository_url(remote)
+        settings = self.settings.group(BackupSettings)
+        store = self.plugins.stores.find(url.scheme)(url, self.root, self.settings)
+        try:
+            yield Repository.open(
+                store,
+                create=create,
+                level=settings.backup_compression_level,
+                threads=settings.backup_threads,
+                reporter=self.reporter,
+            )
+        finally:
+            store.close()
+
+    def _kind(self) -> str:
+        from deckinfra.settings.load import environment_kind
+
+        kinds = self.plugins.environments
+        return environment_kind(self.root, self.environment_name, self.plugins.settings_groups(), self.environ, kinds)
