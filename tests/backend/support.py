@@ -181,13 +181,6 @@ def process(variables: Mapping[str, str], *arguments: str) -> Iterator[Process]:
         started.kill()
 
 
-def free_port() -> int:
-    """Give a port on which nothing listens just now."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
 def get(url: str, **headers: str) -> httpx.Response:
     """Ask once, over a connection of its own."""
     return httpx.get(url, headers=headers, timeout=30, verify=False)

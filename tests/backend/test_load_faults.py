@@ -12,7 +12,8 @@ import pytest
 from deckinfra.core.urls import DatabaseURL
 from src.utils.database import LOCK_WAIT, WORK
 from tests.backend.load import Load, sign_in, stored
-from tests.backend.support import answers, environ, free_port, prepare, process, wait_until
+from tests.backend.support import answers, environ, prepare, process, wait_until
+from tests.support.ports import free_port
 from tests.support.servers import Server, docker, running
 
 CLIENTS = 8

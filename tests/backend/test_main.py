@@ -14,7 +14,8 @@ import pytest
 from deckinfra.core.secret import Secret
 from tests.application.support import ROOT
 from tests.backend.relay import Relay
-from tests.backend.support import Api, Process, answers, environ, free_port, get, process, wait_until
+from tests.backend.support import Api, Process, answers, environ, get, process, wait_until
+from tests.support.ports import free_port
 from tests.support.servers import unreachable
 
 

@@ -11,7 +11,8 @@ import httpx
 
 from tests.application.support import select
 from tests.backend.relay import Relay
-from tests.backend.support import CARDS, Api, Person, free_port, prepare, running_api, wait_until
+from tests.backend.support import CARDS, Api, Person, prepare, running_api, wait_until
+from tests.support.ports import free_port
 from tests.support.servers import docker, running
 
 WRITERS = 8

@@ -8,6 +8,7 @@ import re
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.stack.support import Images, Stack
+from tests.support.ports import free_port
 from tests.tasks.support import clean_environ
 
 pytestmark = pytest.mark.timeout(400)
@@ -54,6 +56,13 @@ class Checkout:
         """Run a task and give its JSON document."""
         return json.loads(self.invoke(task, "--json", *options))
 
+    def await_health(self, code: int) -> None:
+        """Wait for the application to tell how it is now: what it tells may be half a second old."""
+        deadline = time.monotonic() + 10
+        while (found := self.stack.get("/health")[0]) != code:
+            assert time.monotonic() < deadline, f"the answer is still {found}"
+            time.sleep(0.2)
+
     def sql(self, statement: str) -> str:
         """Run a statement in the database's container, as the application's user, and give what it printed."""
         script = (
@@ -69,7 +78,7 @@ def checkout(request: pytest.FixtureRequest, images: dict[str, Images], clone: P
     """A checkout for each database in turn, with nothing done yet."""
     used, project = images[request.param], f"deck-tests-{secrets.token_hex(4)}"
     with (clone / ".env.docker").open("a") as file:
-        file.write(f"COMPOSE_PROJECT_NAME={project}\nAPP_PORT=18431\nDATABASE_PORT=0\n")
+        file.write(f"COMPOSE_PROJECT_NAME={project}\nAPP_PORT={free_port()}\nDATABASE_PORT=0\n")
         file.write(f"APP_IMAGE={used.name}\nAPP_VERSION={used.version}\nDATABASE_IMAGE={used.database}\n")
     (clone / ".venv" / "bin").mkdir(parents=True)
     invoke = clone / ".venv" / "bin" / "invoke"
@@ -124,7 +133,7 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
     assert checkout.document("db.verify")["problems"] == []
     assert checkout.document("db.drill")["proof"]["problems"] == []
     assert checkout.document("db.rollback", "--target=-1", "--yes")["after"] == ["0002"]
-    assert checkout.stack.get("/health")[0] == 503
+    checkout.await_health(503)
     assert checkout.document("db.migrate")["after"] == ["0003"]
     assert all(finding["ok"] for finding in checkout.document("doctor"))
     assert checkout.document("cards.ingest", "--file=tests/application/data/api_cards.json")["added"] >= 0

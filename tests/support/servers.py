@@ -11,7 +11,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ import pytest
 from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.system.processes import Owner
+from tests.support.ports import free_port
 
 IMAGES = {"mysql": "mysql:9.7", "mariadb": "mariadb:11.8"}
 USER = "deck"
@@ -117,7 +117,7 @@ def running(name: str, *options: str, durable: bool = False) -> Iterator[Server]
     prefix = name.upper()
     values = {"ROOT_PASSWORD": root_password, "DATABASE": "first", "USER": USER, "PASSWORD": PASSWORD}
     settings = [word for key, value in values.items() for word in ("-e", f"{prefix}_{key}={value}")]
-    place = ("--publish", f"127.0.0.1:{_free_port()}:3306") if durable else ("--publish", "127.0.0.1::3306", *_PASSING)
+    place = ("--publish", f"127.0.0.1:{free_port()}:3306") if durable else ("--publish", "127.0.0.1::3306", *_PASSING)
     remove_stale()
     started = docker("run", "--detach", *labels(Owner.me("pytest")), *place, *options, *settings, IMAGES[name])
     assert started.returncode == 0, started.stderr
@@ -143,12 +143,6 @@ def remove_stale() -> None:
         container, _, document = line.partition(" ")
         if Owner.from_document(json.loads(document), f"the label of {container}").is_dead():
             docker("rm", "--force", "--volumes", container)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
 
 
 def _port(container: str) -> int:

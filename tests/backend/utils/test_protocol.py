@@ -12,7 +12,8 @@ import pytest
 
 from src.main import create_app
 from src.utils.protocol import LARGEST_HEAD, LimitedProtocol
-from tests.backend.support import Api, answers, environ, free_port, process, serving, settings, wait_until
+from tests.backend.support import Api, answers, environ, process, serving, settings, wait_until
+from tests.support.ports import free_port
 
 ASK = b"GET /api/cards/26000000 HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{"
