@@ -111,12 +111,15 @@ class Stack:
         done = self.compose("logs", "--no-color", "--tail", "60", *services, good=False)
         return done.stdout + done.stderr
 
-    def get(self, path: str) -> tuple[int, Any]:
-        """Ask the backend by its published port, and give the status and the JSON of its answer."""
+    def get(self, path: str, data: object = None, headers: Mapping[str, str] | None = None) -> tuple[int, Any]:
+        """Ask the backend by its published port, or post ``data`` to it; give the answer's status and JSON."""
         address = self.compose("port", "backend", "8000").stdout.strip()
         assert address.startswith("127.0.0.1:")
         try:
-            with urllib.request.urlopen(f"http://{address}{path}", timeout=10) as response:
+            body = None if data is None else json.dumps(data).encode()
+            given = {"Content-Type": "application/json", **(headers or {})}
+            request = urllib.request.Request(f"http://{address}{path}", body, given)
+            with urllib.request.urlopen(request, timeout=10) as response:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)

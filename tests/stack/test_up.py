@@ -32,7 +32,8 @@ def snapshots(folder: Path) -> list[str]:
 )
 def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, Images], clone: Path) -> None:
     environment = "production" if add else "docker"
-    with running(Stack(clone, images[dialect], add)) as stack:
+    # One worker, as each counts failed logins for itself
+    with running(Stack(clone, images[dialect], add, {"APP_WORKERS": "1"})) as stack:
         stack.compose("up", "--detach", limit=240)
         assert stack.wait("first-run") == 0, stack.log()
         stack.await_health("backend")
@@ -71,6 +72,7 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
             assert not any(value.strip() in text for value in secrets.values())
         if add:
             _is_locked_down(stack)
+            _tells_clients_apart_by_what_the_proxy_says(stack)
             _replaces_the_application_alone(stack)
     assert len(snapshots(clone)) == 2, "down --volumes has deleted backups"
     assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout == ""
@@ -84,6 +86,17 @@ def _is_locked_down(stack: Stack) -> None:
         assert docker("exec", stack.container(service), "touch", "/it", good=False).returncode != 0
         assert stack.inspect(service)["HostConfig"]["Memory"] > 0
         assert stack.inspect(service)["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m"
+
+
+def _tells_clients_apart_by_what_the_proxy_says(stack: Stack) -> None:
+    """A client whose logins fail too often is kept waiting, and no other one."""
+
+    def sign_in(client: str) -> int:
+        data = {"username": "nobody", "password": "not the password"}
+        return stack.get("/api/login", data, {"X-Forwarded-For": f"198.51.100.99, {client}"})[0]
+
+    assert [sign_in("203.0.113.1") for _ in range(11)] == [401] * 10 + [429]
+    assert sign_in("203.0.113.2") == 401
 
 
 def _replaces_the_application_alone(stack: Stack) -> None:
