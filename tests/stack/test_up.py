@@ -73,6 +73,7 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
         if add:
             _is_locked_down(stack)
             _tells_clients_apart_by_what_the_proxy_says(stack)
+            _takes_another_key(stack)
             _replaces_the_application_alone(stack)
     assert len(snapshots(clone)) == 2, "down --volumes has deleted backups"
     assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout == ""
@@ -97,6 +98,18 @@ def _tells_clients_apart_by_what_the_proxy_says(stack: Stack) -> None:
 
     assert [sign_in("203.0.113.1") for _ in range(11)] == [401] * 10 + [429]
     assert sign_in("203.0.113.2") == 401
+
+
+def _takes_another_key(stack: Stack) -> None:
+    """As docs/production.md says: a start hands it on, and a restart makes it live."""
+    key, started = "Kd7" * 16, stack.inspect("backend")["State"]["StartedAt"]
+    (stack.folder / ".secrets" / "production" / "APP_SECRET_KEY").write_text(f"{key}\n")
+    stack.compose("up", "--detach", "backend")
+    assert stack.inspect("backend")["State"]["StartedAt"] == started
+    stack.compose("restart", "backend")
+    assert stack.inspect("backend")["State"]["StartedAt"] != started
+    found = stack.compose("exec", "-T", "backend", "cat", "/run/secrets/application/APP_SECRET_KEY").stdout
+    assert found == f"{key}\n"
 
 
 def _replaces_the_application_alone(stack: Stack) -> None:
