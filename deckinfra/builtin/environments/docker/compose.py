@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -133,6 +133,18 @@ class Model:
     def started(self) -> tuple[Described, ...]:
         """The services that a start of the stack starts."""
         return tuple(each for each in self.services.values() if not each.by_tasks and not each.optional)
+
+    def builders(self, names: Iterable[str]) -> Sequence[str]:
+        """Give what to build for the services of ``names``: of those that share an image, one, and always the same.
+
+        Compose writes the service's name into the image. Built for each, there would be two images that differ, and
+        the one that had the image's name last would have it.
+        """
+        chosen: dict[str, str] = {}
+        for each in sorted(self.services.values(), key=lambda service: service.optional):
+            if each.built:
+                chosen.setdefault(each.image, each.name)
+        return list(dict.fromkeys(chosen[self.services[name].image] for name in names if self.services[name].built))
 
     def needed(self, names: Sequence[str]) -> tuple[Described, ...]:
         """Give the services of ``names`` and all that they depend on, in order."""

@@ -94,8 +94,7 @@ class DockerStack:
 
     def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
         """Build images by ``docker compose build``; those of services in profiles, too."""
-        chosen = self._named(services) if services else list(self._model.services)
-        buildable = [name for name in chosen if self._model.services[name].built]
+        buildable = self._model.builders(self._named(services) if services else self._model.services)
         if buildable:
             self._client.act(self._compose.build(buildable, _BUILD_LIMIT), output, "the images could not be built")
 

@@ -126,6 +126,20 @@ def test_what_a_service_needs(names: list[str], expected: list[str]) -> None:
     assert [service.name for service in MODEL.needed(names)] == expected
 
 
+def test_an_image_that_several_services_share_is_built_by_one() -> None:
+    services = {
+        "api": {"build": ".", "image": "shop:1"},
+        "migrate": {"build": ".", "image": "shop-ops:1"},
+        "a-shell": {"build": ".", "image": "shop-ops:1", "profiles": ["ops"]},
+        "plain": {"image": "shop-ops:1"},
+        "own": {"build": "."},
+    }
+    model = Model.parse(json.dumps({"name": "shop", "services": services}))
+    assert sorted(model.builders(model.services)) == ["api", "migrate", "own"]
+    assert model.builders(["a-shell"]) == ["migrate"]
+    assert model.builders(["plain"]) == []
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x", "services": {"a": null}}'])
 def test_what_is_no_description_is_refused(text: str) -> None:
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
