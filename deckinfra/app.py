@@ -90,6 +90,14 @@ class App(Composition):
         known = f"There is {', '.join(sorted(kinds))}; another needs a plugin."
         return [*problems, Problem("DECKINFRA_KIND", f"is '{kind}', and no plugin brings that kind", known)]
 
+    def require_settings(self) -> None:
+        """Raise :class:`ConfigurationError` with everything that is wrong with the environment's configuration."""
+        from deckinfra.core.settings import unusable
+
+        problems = self.check_settings()
+        if problems:
+            raise unusable(self.environment_name, problems)
+
     def init_settings(self) -> Sequence[Change]:
         """Write what the configuration lacks and can be made; what a person set stays as it is.
 

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from deckinfra.core.settings import unusable
 from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
 from deckinfra.services.going_back import before_of, bring_back, find_before, start_in_turn
 from deckinfra.services.memory import Deployment, digest, now
@@ -32,9 +31,7 @@ def deploy(project: App) -> DeployResult:
     services do not become healthy, what ran before is brought back: :class:`StackError` says so, or that it
     could not be. Where this process is ended in between, :meth:`StackMemory.broken_off` tells.
     """
-    problems = project.check_settings()
-    if problems:
-        raise unusable(project.environment_name, problems)
+    project.require_settings()
     with _alone(project):
         return _Deploying(project).run()
 
@@ -157,8 +154,10 @@ class _Deploying:
             return StackError(
                 f"the new version of '{name}' did not start, and the old one could not be brought back: "
                 f"{second.message}",
-                hint=f"Look at 'invoke stack.logs -e {name}' and 'invoke stack.ps -e {name}'; the data is in its "
-                f"volumes. 'invoke deploy -e {name} --back' tries again to bring the old one back.{data}",
+                hint="The data is in its volumes. What services mount from the checkout is the new version still, "
+                "such as source for development: where that is why, put it back and run "
+                f"'invoke stack.up -e {name}'. Else 'invoke stack.logs -e {name}' says more, and "
+                f"'invoke deploy -e {name} --back' tries again.{data}",
             )
         return StackError(
             f"the new version of '{name}' did not start, and the old one runs again, {before.manner}: {error.message}",

@@ -68,8 +68,8 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
             )
     way = f"The stack has a copy: {'; '.join(copies)}. " if copies else ""
     raise RefusedError(
-        f"{' and '.join(missing)} of '{name}' is missing, and there is a database that was made with it, "
-        f"in the volume {', '.join(data)}",
+        f"there is no {' and no '.join(missing)} of '{name}', and a database that was made with it is in the volume "
+        f"{', '.join(data)}",
         hint=f"Nothing was changed: a new one would not open it. Put the old one back into .secrets/{name}/. {way}"
         f"If its data may go: 'invoke stack.down -e {name} --volumes', which asks first.",
     )

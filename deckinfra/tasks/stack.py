@@ -48,19 +48,24 @@ def build(project: App) -> Sequence[Service]:
 
     What runs goes on with the image that it has.
     """
-    project.stack.build()
-    return project.stack.services()
+    stack = project.stack
+    project.require_settings()
+    stack.build()
+    return stack.services()
 
 
 @task(show=_show_services, help={"build": "Build the images first."})
 def up(project: App, build: bool = False) -> Sequence[Service]:
     """Start the stack, and wait until every service is healthy.
 
-    Images that are missing are built or pulled first. What runs already, as it is described, stays as it is.
+    Every setting is checked first. Images that are missing are built or pulled. What runs already, as it is described,
+    stays as it is.
     """
+    stack = project.stack
+    project.require_settings()
     if build:
-        project.stack.build()
-    return project.stack.up()
+        stack.build()
+    return stack.up()
 
 
 def _loss_of_down(project: App, volumes: bool) -> str | None:

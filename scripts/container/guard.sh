@@ -8,7 +8,7 @@ production=docker-compose.prod.yml
 given=${COMPOSE_FILES:-}
 
 fail() {
-    printf 'error: %s\nhint: Nothing was started, the data is as it was. %s\n' "$1" "$2" >&2
+    printf 'error: %s\nhint: Nothing else was started, the data is as it was. %s\n' "$1" "$2" >&2
     exit 3
 }
 

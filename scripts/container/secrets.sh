@@ -28,8 +28,18 @@ mend() {
     fi
 }
 
-# A new secret; but the copy of a password that was handed on, since a database goes by the one that it was made with.
-secret() { cat -- "/run/secrets/database/$1" 2>/dev/null || generate; }
+# A new secret; but the copy of one that was handed on, since a database goes by the one that it was made with, and
+# who is signed in by the key.
+secret() {
+    local copy
+    for copy in "/run/secrets/database/$1" "/run/secrets/application/$1"; do
+        if [ -s "$copy" ]; then
+            cat -- "$copy"
+            return
+        fi
+    done
+    generate
+}
 
 # 48 letters and digits, as deckinfra's own are: the random bytes are ten times as many as are needed.
 generate() { head -c 2048 /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | cut -c 1-48; }
@@ -52,6 +62,10 @@ copy() {
         "Nothing was started. Write the secret into that file; one of the stack's own is made anew where there is no file."
     if [ -e "$target" ] && [ "$(<"$source")" = "$(<"$target")" ] && [ "$(stat -c %u:%a "$target")" = "$3:400" ]; then
         return
+    fi
+    # The newest last. After a change by mistake, this may be the only place that has what the database goes by.
+    if [ -s "$target" ] && [ "$2" = /run/secrets/database ]; then
+        (umask 077 && printf '%s\n' "$(<"$target")" >>"$target.before")
     fi
     install --mode=400 --owner="$3" --group="$3" -- "$source" "$target.new"
     mv -- "$target.new" "$target"

@@ -113,7 +113,7 @@ def test_a_stack_that_is_productions_as_well_keeps_its_data(shop: StackProject) 
 def test_a_password_that_a_database_was_made_with_is_not_made_anew(shop: StackProject) -> None:
     lost = shop.root / ".secrets" / "docker" / "DATABASE_PASSWORD"
     lost.unlink()
-    with pytest.raises(RefusedError, match="there is a database that was made with it") as caught:
+    with pytest.raises(RefusedError, match="a database that was made with it is in the volume") as caught:
         shop.open().init_settings()
     assert not lost.exists()
     assert f"{shop.name}_data" in caught.value.message

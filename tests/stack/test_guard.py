@@ -57,7 +57,7 @@ def test_a_changed_env_file_that_was_not_read_is_refused_with_the_command_that_r
     assert done.returncode == 3
     assert "error: .env.docker sets DATABASE_IMAGE APP_PORT, and Compose was not told to read it\n" in done.stderr
     assert (
-        "hint: Nothing was started, the data is as it was. docker compose --env-file .env.docker up --detach"
+        "hint: Nothing else was started, the data is as it was. docker compose --env-file .env.docker up --detach"
         in done.stderr
     )
     assert start(stack, "--env-file", ".env.docker").returncode == 0

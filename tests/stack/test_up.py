@@ -55,14 +55,24 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
         assert len(first) == 1
         assert "is proven to restore" in stack.log("first-run")
 
-        # A second time nothing changes; lost passwords are found again, as the database still has them
+        # A second time nothing changes; lost secrets are found again, as the stack still has them
         before, secrets = stack.container("backend"), secrets_of(clone)
-        for name in ("DATABASE_PASSWORD", "DATABASE_ADMIN_PASSWORD"):
+        for name in SECRETS:
             (clone / ".secrets" / environment / name).unlink()
         stack.compose("up", "--detach")
         assert stack.wait("first-run") == 0, stack.log("first-run")
         assert (stack.container("backend"), secrets_of(clone)) == (before, secrets)
         assert snapshots(clone) == first
+
+        # A password that was changed by mistake is still known where the database runs
+        path = clone / ".secrets" / environment / "DATABASE_PASSWORD"
+        good = path.read_text()
+        path.write_text("a-wrong-one-of-some-length\n")
+        stack.compose("run", "--rm", "--no-TTY", "secrets")
+        kept = stack.compose("exec", "-T", "database", "cat", "/run/secrets/database/DATABASE_PASSWORD.before").stdout
+        assert kept == good
+        path.write_text(kept)
+        stack.compose("run", "--rm", "--no-TTY", "secrets")
 
         # A task in a container, into the repository that the machine sees
         stack.task("invoke", "db.backup")

@@ -124,3 +124,13 @@ def test_following_ends_well_with_the_last_container(stack: Project) -> None:
     assert stack.invoke("stack.up", "-e", "docker").code == 0
     followed = stack.invoke("stack.logs", "-e", "docker", "--service=work", "--follow")
     assert (followed.code, followed.out.split(maxsplit=2)[-1]) == (0, "did the work\n")
+
+
+@pytest.mark.parametrize("words", [("stack.up",), ("stack.up", "--build"), ("stack.build",)])
+def test_nothing_is_started_with_settings_that_are_wrong(stack: Project, words: tuple[str, ...]) -> None:
+    with (stack.root / ".env.docker").open("a") as file:
+        file.write("STACK_TIMEOOT=9\n")
+    refused = stack.invoke(*words, "-e", "docker")
+    assert refused.code == 3
+    assert "STACK_TIMEOOT is not a setting that anything knows" in refused.err
+    assert {each["state"] for each in stack.invoke("stack.ps", "-e", "docker", "--json").document} == {"absent"}

@@ -170,5 +170,6 @@ def _taken(address: str, port: str, environment: str, ports: Mapping[str, str]) 
     free = f"set {name} in .env.{environment} to a free one" if name else "publish another one in the compose files"
     return StackError(
         f"the port {port}{where} is taken by something else on this machine",
-        hint=f"What runs goes on. Stop what uses it ('ss -ltnp' shows it), or {free}, {_AGAIN}",
+        hint=f"The service that wants it does not run now; others go on. Stop what uses the port ('ss -ltnp' shows "
+        f"it), or {free}, {_AGAIN}",
     )
