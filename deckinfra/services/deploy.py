@@ -156,7 +156,8 @@ class _Deploying:
                 f"{second.message}",
                 hint="The data is in its volumes. What services mount from the checkout is the new version still, "
                 "such as source for development: where that is why, put it back and run "
-                f"'invoke stack.up -e {name}'. Else 'invoke stack.logs -e {name}' says more, and "
+                f"'invoke stack.up -e {name}'. Where a migration was applied that the old version lacks, take it back "
+                f"by 'invoke db.rollback -e {name}' first. Else 'invoke stack.logs -e {name}' says more, and "
                 f"'invoke deploy -e {name} --back' tries again.{data}",
             )
         return StackError(
