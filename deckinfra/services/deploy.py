@@ -50,6 +50,7 @@ def go_back(project: App) -> DeployResult:
         project.reporter.step(_BACK)
         project.reporter.note(f"it comes back {before.manner}")
         services = bring_back(project, before)
+        project.stack_memory.forget()
     return DeployResult(project.environment_name, None, None, tuple(services), time.monotonic() - began)
 
 
@@ -100,6 +101,8 @@ class _Deploying:
             services = start_in_turn(stack)
         except StackError as error:
             raise self._brought_back(error) from error
+        # Also where what was started could not be recorded.
+        self._memory.forget()
         return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)
 
     def _step(self, name: str) -> None:

@@ -259,6 +259,22 @@ def test_what_is_kept_is_readable_by_its_owner_only_and_no_deployment_is_left_of
     assert not (shop.root / "var" / "deploy-docker.json").exists()
 
 
+def test_a_good_deployment_that_cannot_be_recorded_is_not_taken_for_one_that_broke_off(shop: StackProject) -> None:
+    record = shop.root / "var" / "stack-docker.json"
+
+    class InTheWay(RecordingReporter):
+        def step(self, title: str) -> None:
+            if title == "start":
+                record.unlink()
+                (record / "in the way").mkdir(parents=True)
+
+    setup(shop.open())
+    reporter = InTheWay()
+    shop.open(reporter).deploy()
+    assert any("what was started could not be recorded" in warning for warning in reporter.warnings), reporter.warnings
+    assert not (shop.root / "var" / "deploy-docker.json").exists()
+
+
 def _killed(shop: StackProject, step: str) -> None:
     """Deploy in a process of its own, and kill it, and what it started, in the step."""
     code = (
