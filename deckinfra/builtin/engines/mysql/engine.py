@@ -1,0 +1,73 @@
+"""The engine for one database on a MySQL or MariaDB server, read and loaded over connections of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+
+from deckinfra.core.urls import DatabaseURL
+from deckinfra.mysql import LiveDatabase, Server
+from deckinfra.ports import Activity, DatabaseState, Kept, Shadow, Snapshot
+
+from .codec import Encode
+from .shadow import MysqlShadow
+from .snapshot import taken
+
+
+class MysqlEngine:
+    """Implements :class:`deckinfra.ports.Engine` for the database at ``url``.
+
+    ``account`` is the same database with the account for backups and restores; so many ``connections`` read and load.
+    """
+
+    name = "mysql"
+
+    def __init__(self, url: DatabaseURL, account: DatabaseURL, encode: Encode, *, connections: int = 4) -> None:
+        self.url = url
+        self._encode = encode
+        self._connections = connections
+        self._server = Server(account)
+        self._live = LiveDatabase(self._server, url.database)
+
+    def state(self) -> DatabaseState:
+        """Look at the database. One that does not exist is no error."""
+        return self._live.state()
+
+    def activity(self) -> Activity:
+        """Look at what the server is busy with."""
+        return self._live.activity()
+
+    def lock(self, purpose: str, *, timeout: float) -> AbstractContextManager[str | None]:
+        """Hold a lock on the server that ends with its holder's connection."""
+        return self._live.lock(purpose, timeout=timeout)
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Hold one point in time; see :mod:`.snapshot`."""
+        return taken(self._server, self.url.database, self._encode, self._connections)
+
+    @contextmanager
+    def shadow(self, purpose: str) -> Iterator[MysqlShadow]:
+        """Make an empty schema beside the live one."""
+        with self._live.scratch(purpose) as scratch:
+            yield MysqlShadow(self._server, scratch, self._encode, self._connections)
+
+    def swap(self, shadow: Shadow, reason: str) -> Kept | None:
+        """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""
+        assert isinstance(shadow, MysqlShadow)
+        return self._live.swap(shadow.scratch, reason, shadow.objects)
+
+    def kept(self) -> Sequence[Kept]:
+        """Give the kept states, newest first."""
+        return self._live.kept()
+
+    def undo(self) -> tuple[Kept, Kept | None]:
+        """Swap the newest kept state in."""
+        return self._live.undo()
+
+    def discard(self, kept: Kept) -> None:
+        """Delete one kept state for good."""
+        self._live.discard(kept)
+
+    def recover(self) -> Sequence[str]:
+        """End a swap that died, and remove the schemas that dead processes left."""
+        return self._live.recover()

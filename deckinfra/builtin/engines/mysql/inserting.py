@@ -1,0 +1,70 @@
+"""Rows as ``INSERT`` statements, for servers that take none by ``LOAD DATA LOCAL``: as MySQL is, unless told otherwise.
+
+The text that was read for ``LOAD DATA`` has the escapes of a string in SQL, but for the quote. So a value becomes one
+by quoting; it is a binary one, whose bytes a server takes as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from deckinfra.mysql import Session
+from deckinfra.mysql.faults import translated
+
+from .shape import Shape
+
+_AT_ONCE: Final = 512 * 1024
+"""About how many bytes of rows one statement has: less than any server's limit."""
+
+_COMMITTED: Final = 64 * 1024 * 1024
+"""About how many bytes are in one transaction."""
+
+_NULL: Final = b"\\N"
+
+
+def insert(session: Session, shape: Shape, schema: str, vendor: str, chunks: Iterable[bytes]) -> None:
+    """Put the rows of ``chunks`` into a table. A server's warnings are not looked at: the rows are, afterwards."""
+    head, row = shape.insertion(schema, vendor)
+    start, template = head.encode(), row.encode()
+    session.execute("BEGIN")
+    statement, size, pending = [], 0, 0
+    for line in _lines(chunks):
+        values = template % tuple(map(_quoted, line.split(b"\t")))
+        statement.append(values)
+        size += len(values)
+        if size >= _AT_ONCE:
+            _run(session, start + b",".join(statement))
+            pending += size
+            statement, size = [], 0
+        if pending >= _COMMITTED:
+            session.execute("COMMIT")
+            session.execute("BEGIN")
+            pending = 0
+    if statement:
+        _run(session, start + b",".join(statement))
+    session.execute("COMMIT")
+
+
+def _run(session: Session, statement: bytes) -> None:
+    with translated(session.url), session.connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def _quoted(value: bytes) -> bytes:
+    if value == _NULL:
+        return b"NULL"
+    return b"_binary'" + value.replace(b"'", b"''") + b"'"
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give each line, without its end; a line may go on in the next chunk."""
+    held: list[bytes] = []
+    for data in chunks:
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            held.append(line)
+            yield b"".join(held)
+            held.clear()
+        if rest:
+            held.append(rest)

@@ -1,0 +1,212 @@
+"""A restored schema beside the live one: tables first, then rows in parallel, then keys, then what stands on tables."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
+from threading import Lock
+from typing import Any, Final
+
+from deckinfra.builtin.engines.client.survey import Survey
+from deckinfra.builtin.engines.client.witness import rows_elsewhere
+from deckinfra.core.documents import decode, field_of
+from deckinfra.core.manifest import Facts, Part
+from deckinfra.errors import DamagedError, DatabaseError, RefusedError
+from deckinfra.mysql import ObjectSet, Scratch, Server, Session
+from deckinfra.mysql.faults import ACCESS_DENIED, code_of
+from deckinfra.mysql.names import qualified, quoted
+from deckinfra.ports import SnapshotReader
+
+from .codec import Encode
+from .ddl import Definition, taken_apart
+from .inserting import insert
+from .loading import load, takes_local_files
+from .point import LIMIT
+from .ranges import ranges_of
+from .reading import RANGE, TABLE, ParallelReader
+from .shape import Shape, shapes_in
+from .snapshot import SCHEMA, facts_of
+
+_WORD: Final = re.compile(r"\w+\Z", re.ASCII)
+_WHAT: Final = "the snapshot"
+_NO_SUCH_VARIABLE: Final = 1193
+_MODE: Final = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
+"""The mode for loading. It is not a strict one: what a server took once under another, it is to take again."""
+
+_PERMISSIVE: Final = {
+    "mysql": ("innodb_strict_mode", "sql_require_primary_key", "sql_generate_invisible_primary_key"),
+    "mariadb": ("innodb_strict_mode", "check_constraint_checks", "max_statement_time"),
+}
+_UNCHECKED: Final = "SET SESSION foreign_key_checks = 0, SESSION unique_checks = 0"
+
+
+class MysqlShadow:
+    """Implements :class:`deckinfra.ports.Shadow` over a schema that is not live."""
+
+    def __init__(self, server: Server, scratch: Scratch, encode: Encode, connections: int) -> None:
+        self._server = server
+        self._encode = encode
+        self._connections = connections
+        self._bounds: Mapping[str, Sequence[int]] = {}
+        self.scratch = scratch
+        self.objects = ObjectSet()
+
+    def load(self, source: SnapshotReader) -> None:
+        """Make the tables, load their rows, add their keys, then make views, triggers, routines and events.
+
+        The events are made so that they do not run. A snapshot of another vendor's server, or of a newer one, is a
+        :class:`RefusedError`; what the server will not take is a :class:`DatabaseError` with its words.
+        """
+        self._refuse_misfit(source.details)
+        self._bounds = _bounds(source.details)
+        shapes = [Shape.parse(each, _WHAT) for each in field_of(_read(source, "tables"), "tables", list, _WHAT)]
+        self.objects = ObjectSet.from_document(_read(source, "objects"), _WHAT)
+        self._set_default(source.details)
+        definitions = {shape.name: taken_apart(shape.definition, shape.engine) for shape in shapes}
+        with self._connect() as session:
+            for shape in shapes:
+                session.execute(definitions[shape.name].create)
+        self._load_rows(source, {shape.name: shape for shape in shapes}, definitions)
+        with self._connect() as session:
+            for shape in shapes:
+                _add(session, self.scratch.name, shape.name, definitions[shape.name].foreign_keys)
+            session.settle()
+            self.objects.create(session, self.scratch.name, events=False)
+
+    def facts(self) -> Sequence[Facts]:
+        """Read the schema as a snapshot is read, and give what that tells."""
+        schema = self.scratch.name
+        with ExitStack() as stack:
+            session = stack.enter_context(self._server.connect())
+            survey = Survey.of(session, self._server, schema)
+            shapes = shapes_in(session, schema, sorted(survey.definitions))
+            elsewhere = rows_elsewhere(session, schema)
+            ranges = [
+                each
+                for shape in shapes
+                if shape.name not in elsewhere
+                for each in ranges_of(shape, tuple(self._bounds.get(shape.name, ())))
+            ]
+            readers = [stack.enter_context(self._server.connect(limit=LIMIT)) for _ in range(self._connections)]
+            reader = ParallelReader(readers, self._encode, schema, ranges)
+            for _ in reader.chunks():
+                pass
+            return facts_of(survey, shapes, reader)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _load_rows(
+        self, source: SnapshotReader, shapes: Mapping[str, Shape], definitions: Mapping[str, Definition]
+    ) -> None:
+        """Load all parts with rows, of the largest tables first, and add a table's keys when all of its are there."""
+        parts = [(_table_of(part), part) for part in source.parts if part.facts.kind in {TABLE, RANGE}]
+        if any(table not in shapes for table, _ in parts):
+            raise DamagedError(f"{_WHAT} has rows of a table that it does not describe")
+        left, sizes = Counter(table for table, _ in parts), Counter[str]()
+        for table, part in parts:
+            sizes[table] += part.size
+        parts.sort(key=lambda each: -sizes[each[0]])
+        counting = Lock()
+        schema, vendor = self.scratch.name, self._server.vendor
+        with self._connect() as session:
+            files = takes_local_files(session)
+            for table, definition in definitions.items():
+                if not left[table]:
+                    _add(session, self.scratch.name, table, definition.keys)
+        with ExitStack() as stack:
+            sessions: SimpleQueue[Session] = SimpleQueue()
+            for _ in range(self._connections):
+                sessions.put(stack.enter_context(self._connect()))
+
+            def work(table: str, part: Part) -> None:
+                session = sessions.get()
+                try:
+                    if files:
+                        load(session, shapes[table].load(schema, vendor), source.read(part))
+                    else:
+                        insert(session, shapes[table], schema, vendor, source.read(part))
+                    with counting:
+                        left[table] -= 1
+                        is_whole = not left[table]
+                    if is_whole:
+                        _add(session, self.scratch.name, table, definitions[table].keys)
+                finally:
+                    sessions.put(session)
+
+            with ThreadPoolExecutor(self._connections) as pool:
+                futures = [pool.submit(work, table, part) for table, part in parts]
+                done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+                for future in waiting:
+                    future.cancel()
+                for future in done:
+                    future.result()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Session]:
+        """Open a connection that takes what a server took once, as far as the account may have it do so."""
+        with self._server.connect(self.scratch.name, limit=LIMIT, loading=True) as session:
+            session.execute(f"SET SESSION sql_mode = '{_MODE}'")
+            session.execute(_UNCHECKED)
+            for name in _PERMISSIVE[self._server.vendor]:
+                try:
+                    session.execute(f"SET SESSION {name} = 0")
+                except DatabaseError as error:
+                    if code_of(error) not in (*ACCESS_DENIED, _NO_SUCH_VARIABLE):
+                        raise
+            yield session
+
+    def _refuse_misfit(self, details: Any) -> None:
+        vendor, version = field_of(details, "vendor", str, _WHAT), field_of(details, "version", str, _WHAT)
+        server = self._server
+        if vendor != server.vendor:
+            raise RefusedError(
+                f"the snapshot is of a server of {vendor}, and {server.url} is on one of {server.vendor}",
+                hint="Nothing was changed. The SQL of the one is not the other's: restore into a server of its kind.",
+            )
+        if _series(version) > server.version_number[:2]:
+            raise RefusedError(
+                f"the snapshot is of a server {version}, and {server.url} is on an older one, {server.version}",
+                hint="Nothing was changed. Restore it into a server of that version or a later one.",
+            )
+
+    def _set_default(self, details: Any) -> None:
+        charset, collation = field_of(details, "charset", str, _WHAT), field_of(details, "collation", str, _WHAT)
+        if not _WORD.match(charset) or not _WORD.match(collation):
+            raise DamagedError(f"{_WHAT} names no charset that there is")
+        with self._server.connect() as session:
+            session.execute(f"ALTER DATABASE {quoted(self.scratch.name)} CHARACTER SET {charset} COLLATE {collation}")
+
+
+def _add(session: Session, schema: str, table: str, items: Sequence[str]) -> None:
+    """Add keys or foreign keys to a table, all in one statement, so that its rows are read once."""
+    if items:
+        added = ", ".join(f"ADD {item}" for item in items)
+        session.execute(f"ALTER TABLE {qualified(schema, table)} {added}")
+
+
+def _table_of(part: Part) -> str:
+    """Give the table that a part has rows of."""
+    name = part.facts.name
+    return name.rpartition(" ")[0] if part.facts.kind == RANGE else name
+
+
+def _read(source: SnapshotReader, name: str) -> Mapping[str, Any]:
+    parts = [part for part in source.parts if (part.facts.kind, part.facts.name) == (SCHEMA, name)]
+    return decode(b"".join(data for part in parts for data in source.read(part)), _WHAT)
+
+
+def _bounds(details: Mapping[str, Any]) -> Mapping[str, Sequence[int]]:
+    found: dict[str, Sequence[int]] = {}
+    for name, bounds in field_of(details, "bounds", dict, _WHAT).items():
+        if not isinstance(bounds, list) or not all(isinstance(each, int) for each in bounds):
+            raise DamagedError(f"{_WHAT} has no usable field 'bounds'")
+        found[str(name)] = bounds
+    return found
+
+
+def _series(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

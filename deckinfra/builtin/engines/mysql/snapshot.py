@@ -1,0 +1,162 @@
+"""A point in time of a schema, read by several connections: its tables' rows as text, and all else as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from deckinfra.builtin.engines.client.survey import Survey, default_facts, object_facts, refuse_blindness
+from deckinfra.builtin.engines.client.witness import refuse_settings, rows_elsewhere
+from deckinfra.core.documents import encode
+from deckinfra.core.manifest import Facts
+from deckinfra.errors import RefusedError
+from deckinfra.mysql import Server, Session, crossing_foreign_keys, unsupported_objects
+from deckinfra.mysql.names import qualified
+from deckinfra.mysql.tables import default_of
+from deckinfra.ports import MAX_CHUNK, VERSION_TABLE, Chunk
+
+from .codec import Encode
+from .ddl import fact_of_definition
+from .point import ONE_CONNECTION, Point, held
+from .ranges import bounds_of, ranges_of
+from .reading import ParallelReader, key_of
+from .shape import Shape, shapes_in
+
+SCHEMA: Final = "schema"
+"""The kind of the parts with what is not rows, as JSON: ``tables``, and ``objects``."""
+
+
+class MysqlSnapshot:
+    """Implements :class:`deckinfra.ports.Snapshot`. Made by :func:`taken`."""
+
+    def __init__(
+        self, server: Server, schema: str, survey: Survey, shapes: Sequence[Shape], reader: ParallelReader
+    ) -> None:
+        self._server = server
+        self._schema = schema
+        self._survey = survey
+        self._shapes = shapes
+        self._reader = reader
+        self.size = survey.size
+        self.revisions: tuple[str, ...] = ()
+        self.details: Mapping[str, Any] = {}
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Give all; :class:`DatabaseError` at the end if anybody changed the schema meanwhile."""
+        yield from _document("tables", {"tables": [shape.document() for shape in self._shapes]})
+        yield from _document("objects", self._survey.restorable.document())
+        for part, data in self._reader.chunks():
+            kind, name = key_of(part)
+            yield Chunk(kind, name, data)
+        with self._server.connect() as session:
+            self._survey.refuse_changes(Survey.of(session, self._server, self._schema))
+        self.details = {**self.details, "warnings": [*self.details["warnings"], *self._reader.warnings]}
+
+    def facts(self) -> Sequence[Facts]:
+        """Give what was read of rows, and checksums of what makes tables, views, triggers, routines and events."""
+        return facts_of(self._survey, self._shapes, self._reader)
+
+
+def facts_of(survey: Survey, shapes: Sequence[Shape], reader: ParallelReader) -> Sequence[Facts]:
+    """Give the facts of a schema, all of which was read."""
+    definitions = [fact_of_definition(shape.name, shape.definition) for shape in shapes]
+    return [*reader.facts, *definitions, *object_facts(survey.restorable), default_facts(survey.default)]
+
+
+@contextmanager
+def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iterator[MysqlSnapshot]:
+    """Hold one point in time of ``schema`` while the context is open.
+
+    :class:`RefusedError` where a backup could not be whole, or could not be restored.
+    """
+    with server.connect() as session:
+        refuse_settings(session)
+        if default_of(session, schema) is not None:
+            refuse_blindness(session, schema)
+        survey = Survey.of(session, server, schema)
+        _refuse_crossing(session, schema)
+        shapes = shapes_in(session, schema, sorted(survey.definitions))
+        elsewhere = rows_elsewhere(session, schema)
+        warnings = _warnings(session, schema, survey, elsewhere)
+        sizes = _sizes(session, schema)
+        mode, zone = session.query("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
+    own = [shape for shape in shapes if shape.name not in elsewhere]
+    names = [shape.name for shape in own]
+    unsteady = [name for name in survey.locking if name in names]
+    with held(server, schema, tables=names, unsteady=unsteady, connections=connections) as point:
+        first = point.sessions[0]
+        bounds = {shape.name: bounds_of(first, schema, shape, sizes.get(shape.name, 0)) for shape in own}
+        ranges = [each for shape in own for each in ranges_of(shape, bounds[shape.name])]
+        snapshot = MysqlSnapshot(server, schema, survey, shapes, ParallelReader(point.sessions, encode, schema, ranges))
+        snapshot.revisions = _revisions(first, schema) if VERSION_TABLE in names else ()
+        snapshot.details = {
+            "vendor": server.vendor,
+            "version": server.version,
+            "charset": survey.default.charset,
+            "collation": survey.default.collation,
+            "sql_mode": mode,
+            "time_zone": zone,
+            "held_by": point.held,
+            "guarded": point.guarded,
+            "position": point.position,
+            "bounds": {name: list(found) for name, found in bounds.items() if found},
+            "warnings": [*warnings, *_of_point(point, connections, unsteady)],
+        }
+        yield snapshot
+
+
+def _document(name: str, document: Mapping[str, Any]) -> Iterator[Chunk]:
+    data = encode(document)
+    for start in range(0, len(data), MAX_CHUNK):
+        yield Chunk(SCHEMA, name, data[start : start + MAX_CHUNK])
+
+
+def _revisions(session: Session, schema: str) -> tuple[str, ...]:
+    rows = session.query(f"SELECT version_num FROM {qualified(schema, VERSION_TABLE)} ORDER BY 1")  # noqa: S608
+    return tuple(str(revision) for (revision,) in rows)
+
+
+def _sizes(session: Session, schema: str) -> dict[str, int]:
+    rows = session.query(
+        "SELECT TABLE_NAME, COALESCE(DATA_LENGTH, 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s", schema
+    )
+    return {name: int(size) for name, size in rows}
+
+
+def _warnings(session: Session, schema: str, survey: Survey, elsewhere: Sequence[str]) -> list[str]:
+    found = []
+    if survey.unusable:
+        found.append(
+            f"left out, since they do not work and could not be made again: views {', '.join(survey.unusable)}; "
+            "mend or drop them"
+        )
+    unsupported = unsupported_objects(session, schema)
+    if unsupported:
+        found.append(f"not in the backup, since this engine knows no such things: {', '.join(unsupported)}")
+    if elsewhere:
+        found.append(f"of {', '.join(elsewhere)} there is no row in the backup: their engine has them elsewhere")
+    return found
+
+
+def _of_point(point: Point, connections: int, unsteady: Sequence[str]) -> Iterator[str]:
+    if point.held == ONE_CONNECTION and connections > 1:
+        yield (
+            "only one connection read, since the account may not hold the database still for a moment: grant it "
+            "RELOAD, or LOCK TABLES, and this backup takes less time"
+        )
+    if unsteady:
+        yield (
+            f"nobody could write to {', '.join(unsteady)} while this backup was taken, since their engine has no "
+            "transactions (ALTER TABLE ... ENGINE = InnoDB mends that)"
+        )
+
+
+def _refuse_crossing(session: Session, schema: str) -> None:
+    crossing = crossing_foreign_keys(session, schema)
+    if crossing:
+        raise RefusedError(
+            f"a restore of {session.url.with_database(schema)} would tear apart what foreign keys hold together across "
+            f"two schemas: {', '.join(crossing)}",
+            hint="No backup was made, since it could not be restored. Drop the foreign key, or move the table.",
+        )
