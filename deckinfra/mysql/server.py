@@ -89,6 +89,14 @@ class Session:
         with self._ran(sql, parameters) as cursor:
             return int(cursor.rowcount)
 
+    def stream(self, sql: str) -> Any:
+        """Send one statement, and give the driver's result, of which no row was taken off the connection yet."""
+        self._trace(sql)
+        connection: Any = self.connection
+        with translated(self.url):
+            connection.query(sql, unbuffered=True)
+        return connection._result
+
     def define(self, sql: str, charset: str) -> list[str]:
         """Run one statement that the server is to read in ``charset``, which the session is set to; gives its warnings.
 
