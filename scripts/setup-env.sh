@@ -37,12 +37,15 @@ find_python() {
         "Nothing was changed. Install one, or name it: PYTHON=/path/to/python3.11 scripts/setup-env.sh"
 }
 
-# What the installation depends on: the two files that describe it, where it is, and which Python it is for.
+# What the installation depends on: the files that describe it and what is compiled for it, where it is, which Python it
+# is for, and whether there is a C compiler: without one, the codec is left out, and backups are slower.
 stamp_now() {
     {
         printf '%s\n' "$root"
         "$venv/bin/python" --version
-        cat -- "$root/setup.cfg" "$root/pyproject.toml"
+        command -v "${CC:-cc}" gcc || true
+        cat -- "$root/setup.cfg" "$root/pyproject.toml" "$root/setup.py" \
+            "$root"/deckinfra/builtin/engines/mysql/codec/compiled.p*
     } 2>/dev/null | cksum
 }
 

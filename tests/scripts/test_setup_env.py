@@ -17,8 +17,10 @@ def checkout(tmp_path: Path) -> Path:
     root = tmp_path / "a checkout"
     (root / "scripts").mkdir(parents=True)
     shutil.copy(REPOSITORY / "scripts/setup-env.sh", root / "scripts")
-    for name in ("setup.cfg", "pyproject.toml"):
-        shutil.copy(REPOSITORY / name, root)
+    codec = Path("deckinfra/builtin/engines/mysql/codec")
+    (root / codec).mkdir(parents=True)
+    for name in ("setup.cfg", "pyproject.toml", "setup.py", codec / "compiled.py", codec / "compiled.pxd"):
+        shutil.copy(REPOSITORY / name, root / name)
     return root
 
 
