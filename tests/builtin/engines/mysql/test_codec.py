@@ -164,7 +164,18 @@ def test_a_row_that_needs_all_the_room_has_it(codec: Codec) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"start": -1}, {"end": 99}, {"start": 3, "end": 2}, {"at": -1}, {"at": 65}, {"columns": 0}, {"span": 0}],
+    [
+        {"start": -1},
+        {"end": 99},
+        {"start": 3, "end": 2},
+        {"at": -1},
+        {"at": 65},
+        {"columns": 0},
+        {"columns": 2**16},
+        {"columns": 2**63 - 1},
+        {"span": 0},
+        {"span": 2**32 + 1},
+    ],
     ids=str,
 )
 def test_places_outside_of_the_buffers_are_refused(codec: Codec, wrong: dict[str, int]) -> None:

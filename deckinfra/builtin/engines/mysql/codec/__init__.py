@@ -73,7 +73,7 @@ class Encode(Protocol):
         bytes, on average. So rows that come or go change the chunk that they are in, and none after it.
 
         Nobody else may write to either buffer meanwhile; neither can be resized. Raises :class:`ValueError` for
-        places outside of them, and where ``columns`` is none or ``span`` not between 1 and 2**32.
+        places outside of them, and where ``columns`` is not between 1 and 65535, or ``span`` between 1 and 2**32.
         """
         ...
 

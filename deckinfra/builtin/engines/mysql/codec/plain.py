@@ -23,7 +23,8 @@ def encode(
 ) -> tuple[int, int, int, int]:
     """See :class:`deckinfra.builtin.engines.mysql.codec.Encode`."""
     room = len(target)
-    if not (0 <= start <= end <= len(source) and 0 <= at <= room and columns > 0 and 0 < span <= 0x100000000):
+    is_inside = 0 <= start <= end <= len(source) and 0 <= at <= room
+    if not (is_inside and 0 < columns <= 0xFFFF and 0 < span <= 0x100000000):
         raise ValueError("the places, the columns or the span are outside of what there can be")
     place, rows = start, 0
     while True:
