@@ -99,6 +99,7 @@ def test_the_largest_packet_that_is_alone_is_a_row(name: str) -> None:
     [
         (b"", MORE),
         (b"\x02\0\0", MORE),
+        (b"\0\0\0", MORE),
         (b"\x02\0\0\0", MORE),
         (b"\x02\0\0\0\x01", MORE),
         (packets([support.END]), END),
@@ -153,6 +154,10 @@ def test_no_room_is_told_by_the_head_of_a_packet_alone(codec: Codec) -> None:
     assert run(codec, row[:5], 1, room=need, at=1)[0] == FULL
     assert run(codec, row[:5], 1, room=need - 1, at=0)[0] == LONG
     assert run(codec, packets([support.END]), 1, room=need, at=need)[0] == END
+
+
+def test_a_row_in_several_packets_is_long_whatever_room_there_is(codec: Codec) -> None:
+    assert run(codec, b"\xff\xff\xff\0\x01", 1, room=2**26)[0] == LONG
 
 
 def test_a_row_that_needs_all_the_room_has_it(codec: Codec) -> None:
