@@ -144,13 +144,16 @@ class Server:
         self._trace = trace
 
     @contextmanager
-    def connect(self, schema: str | None = None, *, limit: float = STATEMENT_LIMIT) -> Iterator[Session]:
+    def connect(
+        self, schema: str | None = None, *, limit: float = STATEMENT_LIMIT, loading: bool = False
+    ) -> Iterator[Session]:
         """Open a connection while the context is open, with ``schema`` as its default one.
 
+        One for ``loading`` is told to the server as one that sends files. The driver sends none, whatever it is asked.
         A statement that takes longer than ``limit`` seconds is given up. :class:`DatabaseError` says why there is no
         connection: host, port, user, password, database.
         """
-        connection = self._opened(schema)
+        connection = self._opened(schema, loading)
         try:
             session = Session(connection, self.url, self._trace)
             session.settle()
@@ -198,14 +201,14 @@ class Server:
         with self.connect() as session:
             return session.query(f"SELECT {expression}")[0][0]
 
-    def _opened(self, schema: str | None) -> pymysql.Connection[Any]:
+    def _opened(self, schema: str | None, loading: bool) -> pymysql.Connection[Any]:
         import pymysql
 
         url = self.url
         options: dict[str, Any] = {name: value for name, value in parse_qsl(url.query) if name in _OPTIONS}
         try:
             with translated(url, connecting=True):
-                return pymysql.connect(
+                connection = pymysql.connect(
                     host=url.host,
                     port=url.port or 3306,
                     user=url.username or None,
@@ -216,12 +219,15 @@ class Server:
                     connect_timeout=CONNECT_LIMIT,
                     read_timeout=CONNECT_LIMIT,  # its greeting too, which a server that is stopped never sends
                     write_timeout=CONNECT_LIMIT,
+                    local_infile=loading,
                     **options,
                 )
         except (OSError, RuntimeError) as error:  # files of TLS; a way to log in that the driver does not know
             raise DatabaseError(
                 f"no connection to the database {url}: {error}", hint="Nothing was changed. Look at DATABASE_URL."
             ) from error
+        connection._local_infile = False  # type: ignore[attr-defined]
+        return connection
 
 
 def _allow(connection: pymysql.Connection[Any], limit: float) -> None:
