@@ -20,6 +20,15 @@ means_production() {
     esac
 }
 
+# A volume is known by its name alone, and stays what it was made as: this one, by the checkout that had the name first.
+if [ -e /own-backups ] && ! [ /backups -ef /own-backups ]; then
+    folder=$(while read -r _ _ _ root target _; do [ "$target" != /backups ] || echo "$root"; done </proc/self/mountinfo)
+    fail "the stack '$PROJECT' is another folder's, whose backups its volume '${PROJECT}_backups' has: $folder" \
+        "Where it ran, it may be stopped now: 'docker compose up --detach' in that folder starts it again. Give the stack of this folder \
+a COMPOSE_PROJECT_NAME of its own in the env file. If that folder was moved or copied here for good: 'docker compose down', then \
+'docker volume rm ${PROJECT}_backups', which removes a name and no backup."
+fi
+
 # Each variable of the env file of 'docker' that changes what the compose files say by themselves.
 unread() {
     local line

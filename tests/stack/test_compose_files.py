@@ -21,7 +21,7 @@ TASKS = ("migrate", "first-run", "ops")
 
 def described(add: str, **values: str) -> dict[str, Any]:
     """Give what Compose makes of the files; it must have nothing to complain about."""
-    stack = Stack(ROOT, IMAGES, add, values)
+    stack = Stack(ROOT, IMAGES, add, values, project="deck-builder")
     done = stack.compose("--env-file", os.devnull, "--profile", "*", "config", "--format", "json")
     assert done.stderr == ""
     found: dict[str, Any] = json.loads(done.stdout)

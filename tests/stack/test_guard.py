@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.support import ROOT, Images, Stack, copy_checkout, running
+from tests.stack.support import ROOT, Images, Stack, copy_checkout, docker, running
 from tests.support.servers import IMAGES
 
 # Only `secrets` is started, which runs in the database's image.
@@ -116,3 +116,36 @@ def test_for_a_database_elsewhere_no_password_is_made_up(stack: Stack, committed
     (folder / "DATABASE_PASSWORD").write_text("as the provider said\n")
     assert start(stack, *elsewhere, **values).returncode == 0
     assert {path.name for path in folder.iterdir()} == {"DATABASE_PASSWORD", "APP_SECRET_KEY"}
+
+
+def test_a_stack_of_another_checkout_that_is_called_the_same_is_left_alone(
+    stack: Stack, committed: str, tmp_path: Path
+) -> None:
+    assert start(stack).returncode == 0
+    other = replace(stack, folder=copy_checkout(tmp_path / "copy"))
+    done = start(other)
+    assert done.returncode == 3
+    volume = f"{stack.project}_backups"
+    assert (
+        f"error: the stack '{stack.project}' is another folder's, whose backups its volume '{volume}' has: "
+        in done.stderr
+    )
+    assert str(stack.folder / "backups") in done.stderr
+    assert "COMPOSE_PROJECT_NAME" in done.stderr
+    assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
+    assert start(replace(other, project=f"{stack.project}-2")).returncode == 0
+
+
+def test_a_checkout_that_was_moved_keeps_its_stack_as_it_is_told(stack: Stack, committed: str, tmp_path: Path) -> None:
+    old = replace(stack, folder=copy_checkout(tmp_path / "before"), project=f"{stack.project}-moved")
+    new = replace(old, folder=tmp_path / "after")
+    try:
+        assert start(old).returncode == 0
+        secret = (old.folder / ".secrets" / "docker" / "DATABASE_PASSWORD").read_text()
+        old.folder.rename(new.folder)
+        assert start(new).returncode != 0
+        docker("volume", "rm", f"{new.project}_backups")
+        assert start(new).returncode == 0
+        assert (new.folder / ".secrets" / "docker" / "DATABASE_PASSWORD").read_text() == secret
+    finally:
+        (new if new.folder.exists() else old).down()
