@@ -63,6 +63,27 @@ def test_a_changed_env_file_that_was_not_read_is_refused_with_the_command_that_r
     assert start(stack, "--env-file", ".env.docker").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (("COMPOSE_FILES=docker-compose.yml,docker-compose.external.yml",), "COMPOSE_FILES"),
+        (("COMPOSE_FILE=docker-compose.yml:mine.yml",), "COMPOSE_FILE"),
+        (("DECKINFRA_KIND=local",), "DECKINFRA_KIND"),
+        (("COMPOSE_FILES=docker-compose.yml", "COMPOSE_FILE=docker-compose.yml", "DECKINFRA_KIND=docker\r"), ""),
+        ((), ""),
+    ],
+    ids=["files", "file", "kind", "as-compose-takes-them", "nothing"],
+)
+def test_other_compose_files_in_an_env_file_that_was_not_read_are_noticed(
+    lines: tuple[str, ...], named: str, stack: Stack, committed: str
+) -> None:
+    write(stack.folder, ".env.docker", *lines)
+    done = start(stack)
+    assert done.returncode == (3 if named else 0), done.stderr
+    if named:
+        assert f"error: .env.docker sets {named}, and Compose was not told to read it\n" in done.stderr
+
+
 def test_production_is_not_started_by_the_files_for_development(stack: Stack, committed: str) -> None:
     write(stack.folder, ".env", "DECKINFRA_KIND=docker", "COMPOSE_FILES=docker-compose.yml,docker-compose.prod.yml")
     done = start(stack)
@@ -91,11 +112,22 @@ OWN = "mysql+pymysql://deck@database:3306/deck"
     ("url", "message"),
     [
         (f"{OWN}?charset=utf8mb4", None),
+        (f"{OWN}?program_name=a:b@c", None),
         ("mysql+pymysql://shop@database:3306/deck", "this stack's own database and its user are both called deck"),
         ("mysql+pymysql://deck:Pw4@database:3306/deck", "DATABASE_URL has a password in it"),
+        (f"{OWN}?password=Pw4", "DATABASE_URL has a password in it"),
+        ("mysql+pymysql://deck:a/Pw4@elsewhere.example/deck", "DATABASE_URL has a password in it"),
         ("mysql+pymysql://deck@elsewhere.example/deck", "which is not this stack's own database"),
     ],
-    ids=["own", "another-user", "password", "elsewhere"],
+    ids=[
+        "own",
+        "own-with-an-at-sign",
+        "another-user",
+        "password",
+        "password-option",
+        "password-with-a-slash",
+        "elsewhere",
+    ],
 )
 def test_the_database_is_the_stacks_own_or_said_to_be_elsewhere(
     url: str, message: str | None, stack: Stack, committed: str
@@ -108,8 +140,18 @@ def test_the_database_is_the_stacks_own_or_said_to_be_elsewhere(
 
 def test_for_a_database_elsewhere_no_password_is_made_up(stack: Stack, committed: str) -> None:
     folder = stack.folder / ".secrets" / "elsewhere"
-    values = {"DECKINFRA_ENVIRONMENT": "elsewhere", "DATABASE_URL": "mysql+pymysql://shop@elsewhere.example/decks"}
+    values = {
+        "DECKINFRA_ENVIRONMENT": "elsewhere",
+        "DATABASE_URL": "mysql+pymysql://shop@elsewhere.example/decks?a=b:c@d",
+    }
     elsewhere = ("-f", "docker-compose.external.yml")
+    for url in ("", OWN, "mysql+pymysql://shop@database/decks"):
+        done = start(stack, *elsewhere, **values | {"DATABASE_URL": url})
+        assert done.returncode == 3
+        assert (
+            "docker-compose.external.yml is among the compose files, and DATABASE_URL names no database elsewhere"
+            in done.stderr
+        )
     done = start(stack, *elsewhere, **values)
     assert done.returncode == 3
     assert ".secrets/elsewhere/DATABASE_PASSWORD is missing or empty" in done.stderr
