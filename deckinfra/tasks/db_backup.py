@@ -196,7 +196,7 @@ def prune(
 ) -> PruneResult:
     """Delete the snapshots that need not be kept.
 
-    The newest and the last verified one always are.
+    The newest and the last verified one always are, and the last with rows where the others have none.
     """
     keep = {"last": keep_last, "daily": keep_daily, "weekly": keep_weekly, "monthly": keep_monthly}
     return project.prune(dry_run=dry_run, remote=remote, policy=_policy(project, keep))
