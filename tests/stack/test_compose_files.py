@@ -168,6 +168,12 @@ def test_what_the_database_waits_for_is_made_from_nothing_that_a_deployment_chan
     assert limited["secrets"] == production["secrets"]
 
 
+def test_the_tasks_and_compose_by_itself_make_the_same_of_an_env_file() -> None:
+    read = {"DECKINFRA_KIND": "docker", "COMPOSE_FILES": "docker-compose.yml,docker-compose.prod.yml"}
+    by_tasks = read | {"DECKINFRA_ENVIRONMENT": "production"}
+    assert described("prod", **read)["services"] == described("prod", **by_tasks)["services"]
+
+
 def test_development_mounts_the_source_read_only_and_starts_again_when_it_changes() -> None:
     backend = described("dev")["services"]["backend"]
     mounted = {volume["target"]: volume for volume in backend["volumes"]}
