@@ -107,7 +107,7 @@ class App(Composition):
         from deckinfra.settings.initialise import initialise
 
         self.plugins.environments.find(self._kind())
-        self._forget_settings()
+        self.forget_settings()
         try:
             return initialise(
                 self.root,
@@ -117,7 +117,15 @@ class App(Composition):
                 before_secrets=lambda names: refuse_unfit_secrets(self, names),
             )
         finally:
-            self._forget_settings()
+            self.forget_settings()
+
+    def forget_settings(self) -> None:
+        """Read the settings anew when they are needed next, and make anew what was made from them.
+
+        That is for whoever changed them, or where the database is reached: by starting a stack.
+        """
+        for known in ("settings", "environment", "engine", "migrator"):
+            self.__dict__.pop(known, None)
 
     def setup(self) -> SetupResult:
         """Take the project from a checkout to a proven backup; what is done already stays as it is."""
@@ -280,11 +288,6 @@ class App(Composition):
             return prune(repository, chosen, dry_run=dry_run)
 
     # ---------------------------------------------------------------------------------------------
-
-    def _forget_settings(self) -> None:
-        """Read the settings anew when they are needed next, and make anew what was made from them."""
-        for known in ("settings", "environment", "engine", "migrator"):
-            self.__dict__.pop(known, None)
 
     def _migrate(self, target: str, direction: str) -> MigrateResult:
         from deckinfra.services.migrate import migrate

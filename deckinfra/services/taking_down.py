@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
+from deckinfra.services.at_stake import holds_data
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -31,7 +32,7 @@ def loss_of_volumes(project: App) -> str:
     kept = [f"{volume.name} (its data is in {volume.folder})" for volume in volumes if volume.folder]
     if going:
         text = f"delete the volumes {', '.join(volume.name for volume in going)} of the stack '{name}'"
-        data = [volume.name for volume in going if _is_data(volume, stack)]
+        data = [volume.name for volume in going if holds_data(volume, stack)]
         text += f"; the database is in {', '.join(data)}" if data else ""
     else:
         text = f"delete the data of the stack '{name}': there is none of its named volumes, but unnamed ones may be"
@@ -53,7 +54,7 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
     name = project.environment_name
     try:
         stack = project.environment.stack()
-        data = [] if stack is None else [volume.name for volume in stack.volumes() if _is_data(volume, stack)]
+        data = [] if stack is None else [volume.name for volume in stack.volumes() if holds_data(volume, stack)]
     except (StackError, ConfigurationError) as error:
         project.reporter.warn(f"whether there is a database already could not be seen: {error.message}")
         return
@@ -73,10 +74,6 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
         hint=f"Nothing was changed: a new one would not open it. Put the old one back into .secrets/{name}/. {way}"
         f"If its data may go: 'invoke stack.down -e {name} --volumes', which asks first.",
     )
-
-
-def _is_data(volume: Volume, stack: Stack) -> bool:
-    return any(mount.service == stack.database and mount.writable for mount in volume.mounts)
 
 
 def _refuse_productions(project: App, stack: Stack) -> None:
