@@ -14,29 +14,8 @@ from deckinfra.core.command import Command
 from deckinfra.ports import Stack
 from deckinfra.services.shells import database_shell
 from tests.support.servers import IMAGES, PASSWORD
-from tests.support.stacks import StackProject, new_stack_project
+from tests.support.stacks import DATABASE, StackProject, new_stack_project
 from tests.tasks.support import TASKS_PY, Project
-
-DATABASE = """
-services:
-  database:
-    image: {image}
-    environment:
-      {kind}_DATABASE: deck
-      {kind}_USER: deck
-      {kind}_PASSWORD_FILE: /run/secrets/DATABASE_PASSWORD
-      {kind}_ROOT_PASSWORD_FILE: /run/secrets/DATABASE_ADMIN_PASSWORD
-    secrets: [DATABASE_PASSWORD, DATABASE_ADMIN_PASSWORD]
-    tmpfs: /var/lib/mysql
-    healthcheck:
-      test: [CMD-SHELL, "$$(command -v mariadb || command -v mysql) --host=127.0.0.1 --protocol=tcp --user=deck \\
-        --password=\\"$$(cat /run/secrets/DATABASE_PASSWORD)\\" deck --execute='SELECT 1'"]
-      interval: 500ms
-      start_period: 120s
-secrets:
-  DATABASE_PASSWORD: {{file: ./.secrets/docker/DATABASE_PASSWORD}}
-  DATABASE_ADMIN_PASSWORD: {{file: ./.secrets/docker/DATABASE_ADMIN_PASSWORD}}
-"""
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,7 @@ class DockerStack:
         timeout: float,
         output: Callable[[bytes], None],
         until: Callable[[], bool] | None = None,
+        alone: bool = False,
     ) -> None:
         """Start by ``docker compose up``, which waits for the conditions of ``depends_on``.
 
@@ -124,8 +125,8 @@ class DockerStack:
         """
         self._settings.group(DatabaseSettings)
         # What the recorded files do not describe came with what is gone back from.
-        orphans = self._recorded is None or bool(services)
-        command = self._compose.up(self._chosen(services), timeout, orphans=orphans)
+        orphans = self._recorded is None or (bool(services) and not alone)
+        command = self._compose.up(self._chosen(services), timeout, orphans=orphans, alone=alone)
         self._client.act(command, output, "the stack could not be started", until=until)
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
