@@ -23,6 +23,22 @@ from tests.tasks.support import clean_environ
 pytestmark = pytest.mark.timeout(400)
 
 OURS = ("COMPOSE_", "STACK_", "CLASH_")
+REVISION = '''"""A column that the version before knows nothing of."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.add_column("decks", sa.Column("colour", sa.String(20)))
+
+
+def downgrade() -> None:
+    op.drop_column("decks", "colour")
+'''
 
 
 @dataclass(frozen=True)
@@ -146,14 +162,20 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
     env_file.write_text(re.sub("[,:]docker-compose.dev.yml", "", env_file.read_text()))
     done = checkout.run("bash", "scripts/deploy.sh", "docker", "--json")
     assert json.loads(done.stdout)["backup"]["id"] == checkout.document("db.backups")[0]["manifest"]["id"]
+    (checkout.folder / "migrations" / "versions" / "0004_extras.py").write_text(REVISION)
     with (checkout.folder / "backend" / "src" / "__init__.py").open("a") as file:
         file.write("\nraise SystemExit('this version does not start')\n")
     failed = checkout.run("bash", "scripts/deploy.sh", "docker", code=14)
     assert "did not start, and the old one runs again" in failed.stderr
     assert "this version does not start" in failed.stderr
+    assert "without its preparations, since the service 'migrate' ended" in failed.stderr
     assert Stack(checkout.folder, checkout.stack.images, project=checkout.stack.project).get("/health")[0] == 200
     secret = (checkout.folder / ".secrets" / "docker" / "DATABASE_ADMIN_PASSWORD").read_text().strip()
     assert secret not in failed.stderr + failed.stdout + json.dumps(status)
+
+    # What that one migrated is taken back
+    assert checkout.document("db.rollback", "--yes")["after"] == ["0003"]
+    (checkout.folder / "migrations" / "versions" / "0004_extras.py").unlink()
 
     # Down, which leaves the data
     checkout.invoke("stack.down")
