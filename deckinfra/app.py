@@ -101,9 +101,10 @@ class App(Composition):
     def init_settings(self) -> Sequence[Change]:
         """Write what the configuration lacks and can be made; what a person set stays as it is.
 
-        A secret of a database that there is already is not made anew: :class:`RefusedError`.
+        A secret of a database that there is already is not made anew: :class:`RefusedError`. That of a database
+        elsewhere is left missing, and a warning says where to put it.
         """
-        from deckinfra.services.taking_down import refuse_unfit_secrets
+        from deckinfra.services.elsewhere import left_to_people
         from deckinfra.settings.initialise import initialise
 
         self.plugins.environments.find(self._kind())
@@ -114,7 +115,7 @@ class App(Composition):
                 self.environment_name,
                 self.plugins.settings_groups(),
                 self.environ,
-                before_secrets=lambda names: refuse_unfit_secrets(self, names),
+                before_secrets=lambda names: left_to_people(self, names),
             )
         finally:
             self.forget_settings()
