@@ -30,3 +30,11 @@ def test_a_link_that_leads_nowhere_in_a_container_is_named(clone: Path) -> None:
         (folder / "DATABASE_ADMIN_PASSWORD").symlink_to("OF_ANOTHER_PROGRAM.real")
         (folder / "OF_ANOTHER_PROGRAM.real").write_text("a-secret-of-some-length\n")
         stack.compose("run", "--rm", "--no-TTY", "secrets")
+
+
+@pytest.mark.usefixtures("_docker")
+def test_production_needs_no_env_file_of_another_environment(clone: Path) -> None:
+    (clone / ".env.docker").unlink()
+    with running(Stack(clone, NONE, "prod")) as stack:
+        stack.compose("run", "--rm", "--no-TTY", "secrets")
+    assert (clone / ".secrets" / "production" / "APP_SECRET_KEY").exists()
