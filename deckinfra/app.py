@@ -74,19 +74,21 @@ class App(Composition):
 
         for name in environment_names(self.root, tuple(self.plugins.environments)):
             if name != self.environment_name:
-                yield App(self.config, self.plugins, name, self.environ, self.reporter)
+                yield self._opened(name)
 
     # Configuration -------------------------------------------------------------------------------
 
     def check_settings(self) -> Sequence[Problem]:
         """Give everything that is wrong with the environment's configuration."""
         from deckinfra.core.settings import Problem
+        from deckinfra.services.told_by_stack import told_by_stack
         from deckinfra.settings.check import check_settings
 
         kind, kinds = self._kind(), self.plugins.environments
         problems = check_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
         if kind in kinds:
-            return problems
+            # Opened anew, as the settings are read anew.
+            return told_by_stack(self._opened(self.environment_name), problems)
         known = f"There is {', '.join(sorted(kinds))}; another needs a plugin."
         return [*problems, Problem("DECKINFRA_KIND", f"is '{kind}', and no plugin brings that kind", known)]
 
@@ -289,6 +291,9 @@ class App(Composition):
             return prune(repository, chosen, dry_run=dry_run)
 
     # ---------------------------------------------------------------------------------------------
+
+    def _opened(self, environment: str) -> App:
+        return App(self.config, self.plugins, environment, self.environ, self.reporter)
 
     def _migrate(self, target: str, direction: str) -> MigrateResult:
         from deckinfra.services.migrate import migrate

@@ -45,7 +45,8 @@ def _environment(project: App) -> Step:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigurationError(
             f"the configuration of '{name}' is not usable: {first.name} {first.message}{more}",
-            hint=f"Nothing but the configuration was touched. 'invoke env.check -e {name}' lists everything.",
+            hint=f"{' '.join(['Nothing but the configuration was touched.', first.hint]).strip()} "
+            f"'invoke env.check -e {name}' lists everything.",
         )
     summary = f"{len(changes)} written, and checked" if changes else "complete and checked"
     return Step("environment", bool(changes), summary)

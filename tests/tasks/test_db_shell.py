@@ -71,6 +71,15 @@ def test_the_password_is_in_no_argument_and_its_file_is_gone(running: Running) -
 def test_a_shell_needs_a_terminal(running: Running) -> None:
     done = Project(running.home.root).invoke("db.shell", "-e", "docker")
     assert (done.code, done.err.splitlines()[0]) == (2, "error: db.shell needs a terminal")
+    assert "Without a terminal: invoke stack.exec -e docker --service=database --command=" in done.err
+
+
+def test_where_no_service_is_known_to_have_the_database_only_the_terminal_is_asked_for(ready: Project) -> None:
+    for words in ((), ("-e", "docker")):
+        ready.write(".env.docker", "DATABASE_URL=mysql+pymysql://deck@database/deck\nCOMPOSE_FILES=nowhere.yml\n")
+        done = ready.invoke("db.shell", *words)
+        assert done.code == 2
+        assert done.err.splitlines()[1] == "hint: Nothing was run. Run it where you can type."
 
 
 @pytest.mark.skipif(
