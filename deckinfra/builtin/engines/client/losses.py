@@ -70,7 +70,8 @@ def losses(held: Moment, schema: str, vendor: str) -> Losses:
                 refused.append(f"{place} ({rows:,} rows)")
             elif rows:
                 if question.loss != _TYPES:  # which the tool prints in the same way before and after
-                    found.setdefault(table, set()).add(question.loss)
+                    loss = f"{NUMBERS}{question.column}" if question.loss == NUMBERS else question.loss
+                    found.setdefault(table, set()).add(loss)
                 warnings.append(f"of {place} {_SAID[question.loss]}")
     if refused:
         raise RefusedError(
