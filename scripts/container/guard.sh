@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Refuses to start a stack with other settings than were meant, before anything has started: Compose reads `.env` by
-# itself, which is production's, and no other env file. Run by secrets.sh, on what docker-compose.yml tells `secrets`.
+# Refuses to work with other settings than were meant: Compose reads `.env` by itself, which is production's, and no other
+# env file. Run by secrets.sh before anything has started, and by as-owner.sh, on what docker-compose.yml tells them:
+#
+#   guard.sh [COMMAND OF COMPOSE…]    what was run, for the hint; `up --detach` without one
 set -euo pipefail
 
 files=docker-compose.yml
 production=docker-compose.prod.yml
 given=${COMPOSE_FILES:-}
+command=${*:-up --detach}
 
 fail() {
     printf 'error: %s\nhint: Nothing else was started, the data is as it was. %s\n' "$1" "$2" >&2
@@ -48,14 +51,14 @@ unread() {
 
 if means_production && [ -z "${HARDENED:-}" ]; then
     fail "these are production's settings, and $production is not among the compose files" \
-        "docker compose -f $files -f $production up --detach; COMPOSE_FILE and COMPOSE_FILES in the env file name both."
+        "docker compose -f $files -f $production $command; COMPOSE_FILE and COMPOSE_FILES in the env file name both."
 fi
 
-if [ "$DECKINFRA_ENVIRONMENT" = docker ] && [ -z "${ENV_FILE_READ:-}" ]; then
+if [ "$DECKINFRA_ENVIRONMENT" = docker ] && [ -z "${ENV_FILE_READ:-}" ] && [ -r /env-file ]; then
     names=$(unread)
     if [ -n "$names" ]; then
         fail ".env.docker sets ${names% }, and Compose was not told to read it" \
-            "docker compose --env-file .env.docker up --detach, or with the tasks: invoke stack.up -e docker."
+            "docker compose --env-file .env.docker $command, or with the tasks: invoke stack.up -e docker."
     fi
 fi
 

@@ -140,7 +140,8 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
 
     # The same backups from a container, without anything else being touched
     before = checkout.stack.container("database")
-    listed = checkout.stack.task("invoke", "db.backups", "--json")
+    read = ("--env-file", ".env.docker")
+    listed = checkout.stack.compose(*read, "run", "--rm", "--no-TTY", "ops", "invoke", "db.backups", "--json").stdout
     assert [each["manifest"]["id"] for each in json.loads(listed)] == [status["last_backup"]["id"]]
     assert checkout.stack.container("database") == before
 

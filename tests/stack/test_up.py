@@ -195,3 +195,17 @@ def test_a_secret_that_is_empty_is_named_and_nothing_starts(images: dict[str, Im
         assert done.returncode != 0
         assert "APP_SECRET_KEY" in stack.log("secrets")
         assert stack.inspect("database")["State"]["Status"] == "created"
+
+
+def test_a_task_in_a_container_whose_env_file_was_not_read_says_so(images: dict[str, Images], clone: Path) -> None:
+    with (clone / ".env.docker").open("a") as file:
+        file.write("APP_PORT=9000\n")
+    with running(Stack(clone, images["mariadb"])) as stack:
+        run = ("run", "--rm", "--no-TTY", "ops", "id", "-u")
+        done = stack.compose(*run, good=False)
+        assert done.returncode == 3
+        assert "error: .env.docker sets APP_PORT, and Compose was not told to read it\n" in done.stderr
+        assert "docker compose --env-file .env.docker run --rm ops id -u" in done.stderr
+        assert stack.compose("--env-file", ".env.docker", *run).stdout == f"{owner()}\n"
+        elsewhere = replace(stack, add="external")
+        assert "names no database elsewhere" in elsewhere.compose("--env-file", ".env.docker", *run, good=False).stderr
