@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from deckinfra.core.settings import SettingsGroup
+from deckinfra.core.settings import SettingsGroup, Stage
 from deckinfra.errors import ConfigurationError
 from deckinfra.settings.load import Evaluation, evaluate
 from deckinfra.settings.render import environment_text
 from deckinfra.settings.schema import Variable
 from deckinfra.settings.sources import SECRETS, secrets_folder
 from deckinfra.system.files import sync_directory, write_atomic
+
+_DATABASE: Final = "DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,12 @@ def _write_env_file(root: Path, found: Evaluation, groups: Sequence[type[Setting
     file = found.sources.env_file
     # Production's is not committed, and may get secrets.
     mode = 0o600 if found.environment == "production" else 0o644
-    if not file.exists and _write(root, root / file.name, environment_text(found.environment, groups), mode):
-        yield Change(file.name, "env file with every setting and its default")
+    # The default is for a machine of one's own: in production it would be an empty database that nobody chose.
+    undecided = {_DATABASE} - found.sources.values.keys() if found.stage is Stage.PRODUCTION else set()
+    text = environment_text(found.environment, groups, undecided)
+    if not file.exists and _write(root, root / file.name, text, mode):
+        left = f"; {_DATABASE} is left to you" if undecided else ""
+        yield Change(file.name, f"env file with every setting and its default{left}")
 
 
 def _write_secrets(root: Path, found: Evaluation, left: Collection[str]) -> Iterator[Change]:
