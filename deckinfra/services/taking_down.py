@@ -73,7 +73,7 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
     raise RefusedError(
         f"there is no {' and no '.join(missing)} of '{name}', and a database that was made with it is in the volume "
         f"{', '.join(data)}",
-        hint=f"Nothing was changed: a new one would not open it. Put the old one back into .secrets/{name}/. {way}"
+        hint=f"Nothing was changed. A new one would not open it: put the old one back into .secrets/{name}/. {way}"
         f"If its data may go: 'invoke stack.down -e {name} --volumes', which asks first.",
     )
 

@@ -40,7 +40,8 @@ def _with_ways(project: App, problems: Sequence[Problem]) -> list[Problem]:
         if missing:
             refuse_unfit_secrets(project, missing)
     except RefusedError as error:
-        return [replace(each, hint=error.hint) if each.name in missing else each for each in problems]
+        way = error.hint.removeprefix("Nothing was changed. ")
+        return [replace(each, hint=way) if each.name in missing else each for each in problems]
     return list(problems)
 
 

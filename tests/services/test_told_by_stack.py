@@ -32,6 +32,7 @@ def test_a_password_that_the_stack_still_has_is_told_in_one_step(shop: StackProj
     with pytest.raises(ConfigurationError, match="DATABASE_PASSWORD is not set") as caught:
         shop.open().require_settings()
     assert way in caught.value.hint
+    assert caught.value.hint.startswith("Nothing was done. A new one would not open it: put the old one back into ")
 
 
 def test_a_password_of_a_database_that_is_yet_to_be_made_is_made_by_a_task(make_stack: MakeStack) -> None:
