@@ -66,9 +66,9 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
     for secret in missing:
         command = stack.secret_copy(secret)
         if command is not None:
-            copies.append(
-                f"(umask 077; mkdir -p .secrets/{name}; {shlex.join(command.argv)} > .secrets/{name}/{secret})"
-            )
+            folder, copying = f".secrets/{name}", shlex.join(command.argv)
+            whole = f"{copying} > {folder}/.{secret}.new && mv {folder}/.{secret}.new {folder}/{secret}"
+            copies.append(f"(umask 077; mkdir -p {folder}; {whole})")
     way = f"The stack has a copy: {'; '.join(copies)}. " if copies else ""
     raise RefusedError(
         f"there is no {' and no '.join(missing)} of '{name}', and a database that was made with it is in the volume "

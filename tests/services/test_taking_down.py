@@ -157,6 +157,9 @@ def test_a_password_that_a_database_was_made_with_is_not_made_anew(shop: StackPr
     assert f"{shop.name}_data" in caught.value.message
     hint = caught.value.hint
     command = hint[hint.index("(umask") : hint.index("DATABASE_PASSWORD)") + len("DATABASE_PASSWORD)")]
+    broken = command.replace("docker run", "false docker run")
+    assert subprocess.run(["sh", "-c", broken], cwd=shop.root, check=False, timeout=60).returncode != 0
+    assert not lost.exists(), "an empty secret is worse than none"
     subprocess.run(["sh", "-c", command], cwd=shop.root, check=True, timeout=60)
     assert (lost.read_text(), lost.stat().st_mode & 0o777) == ("kept\n", 0o600)
     assert shop.open().init_settings() == []
