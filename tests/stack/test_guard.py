@@ -175,7 +175,8 @@ def test_a_stack_of_another_checkout_that_is_called_the_same_is_left_alone(
     assert str(stack.folder / "backups") in done.stderr
     assert "COMPOSE_PROJECT_NAME" in done.stderr
     assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
-    assert start(replace(other, project=f"{stack.project}-2")).returncode == 0
+    with running(replace(other, project=f"{stack.project}-2")) as second:
+        assert start(second).returncode == 0
 
 
 def test_a_checkout_that_was_moved_keeps_its_stack_as_it_is_told(stack: Stack, committed: str, tmp_path: Path) -> None:
