@@ -52,7 +52,7 @@ class Repository:
         newer one, and the store's :class:`StoreError`.
         """
         config = read_config(store) or _recovered(store, reporter)
-        is_new = config is None
+        made = None
         if config is None:
             if not create:
                 raise RepositoryError(
@@ -60,9 +60,10 @@ class Repository:
                     hint="If there should be one: is its disk mounted, and the address right? 'invoke env.show' tells. "
                     "If none was ever made there: 'invoke db.backup --init' makes it.",
                 )
-            config = create_config(store, Config.new())
+            made = Config.new()
+            config = create_config(store, made)
         repository = cls(store, config, level=level, threads=threads, reporter=reporter)
-        repository.is_new = is_new
+        repository.is_new = config == made  # and not somebody else's, who was quicker
         return repository
 
     @contextmanager
