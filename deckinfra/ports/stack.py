@@ -98,7 +98,10 @@ class Stack(Protocol):
         """How many seconds all services together have to become ready, as the settings say."""
 
     def check(self) -> None:
-        """Look whether the stack can be worked with at all: the engine answers, its files are valid."""
+        """Look whether the stack can be worked with at all: the engine answers, its files are valid.
+
+        Raises :class:`RefusedError` where a stack of this name was started by somebody else: from another folder.
+        """
 
     def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
         """Build the images of ``services`` (none: of all). What runs goes on with the image that it has."""
@@ -130,7 +133,7 @@ class Stack(Protocol):
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
         """Stop and remove all containers; with ``volumes`` also what :meth:`volumes` gives, and unnamed ones.
 
-        The data of a volume that is a name for another place stays there. With ``volumes``, raises what that raises.
+        The data of a volume that is a name for another place stays there. Raises what :meth:`volumes` raises.
         """
 
     def volumes(self) -> Sequence[Volume]:

@@ -192,15 +192,16 @@ class StackControl:
         name = self._environment
         if WRONG_PASSWORD.search(log):
             return (
-                "The database refuses the password. It keeps the one that its volume was first made with: put that "
-                f"back into .secrets/{name}/. If its data may go, 'invoke stack.down -e {name} --volumes' says what "
-                "is deleted, and asks first."
+                "The database refuses the password. It goes by the one that its volume was first made with, or that "
+                f"it was changed to: that one belongs into .secrets/{name}/. Where it is there, 'docker compose run "
+                f"--rm secrets' hands it on. If the data may go, 'invoke stack.down -e {name} --volumes' says what is "
+                "deleted, and asks first."
             )
         if _FULL.search(log):
             return "The disk is full. Make room ('docker system df' says what Docker takes), and run it again."
         first = f" --service={services[0].name}" if services else ""
         return (
-            f"Its last lines are above, 'invoke stack.logs -e {name}{first}' has more. "
+            f"{'Its last lines are above, ' if log.strip() else ''}'invoke stack.logs -e {name}{first}' has more. "
             f"What was started goes on; mend it and run 'invoke stack.up -e {name}' again."
         )
 

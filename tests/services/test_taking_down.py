@@ -94,7 +94,14 @@ def test_the_data_of_another_folders_stack_is_not_deleted(shop: StackProject, tm
     if not running:
         shop.open().stack.down()
     there = _volumes(shop)
-    for act in (loss_of_volumes, lambda project: project.stack.down(volumes=True)):
+    acts: tuple[Callable[[App], object], ...] = (
+        loss_of_volumes,
+        lambda project: project.stack.down(volumes=True),
+        lambda project: project.stack.down(),
+        lambda project: project.stack.up(),
+        lambda project: project.stack.up(["base"]),
+    )
+    for act in acts:
         with pytest.raises(RefusedError, match=f"the stack '{shop.name}' belongs to another folder: ") as caught:
             act(copy.open())
         assert str(shop.root) in caught.value.message
