@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deckinfra.errors import RefusedError
+from deckinfra.services.going_back import start_database
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -20,7 +21,7 @@ def holds_data(volume: Volume, stack: Stack) -> bool:
 def revisions_at_stake(project: App) -> Sequence[str]:
     """Give the revisions that a migration would apply to a database with data; none where there is no data yet.
 
-    A database's service that has been there before is started for that, where it does not run. Raises what that
+    A database's service that has been there before is started for that, as it was, where it does not run. Raises what that
     raises, and :class:`MigrationError` where the database has a revision that this code lacks.
     """
     stack = project.environment.stack()
@@ -29,8 +30,7 @@ def revisions_at_stake(project: App) -> Sequence[str]:
         (service,) = (each for each in stack.services() if each.name == stack.database)
         if service.state == "absent" and not any(holds_data(volume, stack) for volume in stack.volumes()):
             return ()
-        if not service.ready:
-            project.stack.up([stack.database])
+        start_database(project)
     try:
         return project.migrator.pending() if project.engine.state().tables else ()
     finally:

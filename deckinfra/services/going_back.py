@@ -81,7 +81,7 @@ def start_database(project: App) -> None:
     if record is None:
         project.stack.up([stack.database])
         return
-    project.reporter.note("the database does not run; for its backup it is started as it was last")
+    project.reporter.note("the database does not run; it is started as it was last, to look what is in it")
     with stack.recorded(record) as old:
         _control(project, old).up([old.database or stack.database])
 

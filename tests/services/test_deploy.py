@@ -533,7 +533,7 @@ def test_a_stopped_database_is_backed_up_by_the_server_that_it_had(
             home.open(reporter).deploy()
     finally:
         docker("image", "rm", "--force", f"{home.name}:next")
-    assert "the database does not run; for its backup it is started as it was last" in reporter.notes
+    assert "the database does not run; it is started as it was last, to look what is in it" in reporter.notes
     (entry,) = home.open().backups()
     assert entry.manifest.id in caught.value.hint
     assert "things" in [fact.name for fact in entry.manifest.facts]
