@@ -21,8 +21,8 @@ def holds_data(volume: Volume, stack: Stack) -> bool:
 def revisions_at_stake(project: App) -> Sequence[str]:
     """Give the revisions that a migration would apply to a database with data; none where there is no data yet.
 
-    A database's service that has been there before is started for that, as it was, where it does not run. Raises what that
-    raises, and :class:`MigrationError` where the database has a revision that this code lacks.
+    A database's service that has been there before is started for that, as it was, where it does not run. Raises what
+    that raises, and :class:`MigrationError` where the database has a revision that this code lacks.
     """
     stack = project.environment.stack()
     if stack is not None and stack.database:
