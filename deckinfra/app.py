@@ -161,9 +161,9 @@ class App(Composition):
 
     # Migrations ----------------------------------------------------------------------------------
 
-    def migrate(self, target: str = "head") -> MigrateResult:
-        """Apply revisions up to ``target``, one run at a time."""
-        return self._migrate(target, "up")
+    def migrate(self, target: str = "head", *, backup: bool = False) -> MigrateResult:
+        """Apply revisions up to ``target``, one run at a time; with ``backup``, data is backed up before."""
+        return self._migrate(target, "up", backup=backup)
 
     def rollback(self, target: str = "-1") -> MigrateResult:
         """Take revisions back to ``target``: a revision, ``base``, or ``-N`` steps."""
@@ -295,7 +295,7 @@ class App(Composition):
     def _opened(self, environment: str) -> App:
         return App(self.config, self.plugins, environment, self.environ, self.reporter)
 
-    def _migrate(self, target: str, direction: str) -> MigrateResult:
+    def _migrate(self, target: str, direction: str, *, backup: bool = False) -> MigrateResult:
         from deckinfra.services.migrate import migrate
 
         with self._phase("migrate"):
@@ -307,6 +307,7 @@ class App(Composition):
                 self.reporter,
                 timeout=LOCK_TIMEOUT,
                 before=lambda: self.plugins.before("migrate", project=self),
+                backup=self.backup if backup else None,
             )
             if result.revisions:
                 self.plugins.after("migrate", project=self, result=result)

@@ -16,29 +16,13 @@ from typing import Any
 
 import pytest
 
-from tests.stack.support import Images, Stack
+from tests.stack.support import REVISION, Images, Stack
 from tests.support.ports import free_port
 from tests.tasks.support import clean_environ
 
 pytestmark = pytest.mark.timeout(400)
 
 OURS = ("COMPOSE_", "STACK_", "CLASH_")
-REVISION = '''"""A column that the version before knows nothing of."""
-
-import sqlalchemy as sa
-from alembic import op
-
-revision = "0004"
-down_revision = "0003"
-
-
-def upgrade() -> None:
-    op.add_column("decks", sa.Column("colour", sa.String(20)))
-
-
-def downgrade() -> None:
-    op.drop_column("decks", "colour")
-'''
 
 
 @dataclass(frozen=True)

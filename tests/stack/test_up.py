@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.support import Images, Stack, docker, modes, owner, running
+from tests.stack.support import REVISION, Images, Stack, docker, give, modes, owner, running
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -89,7 +89,9 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
             _tells_clients_apart_by_what_the_proxy_says(stack)
             _takes_another_key(stack)
             _replaces_the_application_alone(stack)
-    assert len(snapshots(clone)) == 2, "down --volumes has deleted backups"
+        else:
+            _migrates_data_after_a_backup(stack)
+    assert len(snapshots(clone)) == (2 if add else 3), "down --volumes has deleted backups"
     assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout == ""
 
 
@@ -161,6 +163,18 @@ def _replaces_the_application_alone(stack: Stack) -> None:
         docker("image", "rm", "--force", *images, good=False)
 
 
+def _migrates_data_after_a_backup(stack: Stack) -> None:
+    """Run what migrates, with one revision more, as it comes with a new image."""
+    revision = stack.folder / "0004_extras.py"
+    revision.write_text(REVISION)
+    give(stack.folder)
+    mount = f"{revision}:/app/migrations/versions/{revision.name}:ro"
+    done = stack.compose("run", "--rm", "--no-TTY", "--no-deps", "--volume", mount, "migrate")
+    assert "Applied 1 revision" in done.stdout
+    (taken, *_) = json.loads(stack.task("invoke", "db.backups", "--json"))
+    assert taken["manifest"]["revisions"] == ["0003"]
+
+
 def test_two_migrations_at_once(images: dict[str, Images], clone: Path) -> None:
     with running(Stack(clone, images["mysql"], "test")) as stack:
         stack.compose("up", "--detach", "database")
@@ -175,6 +189,7 @@ def test_two_migrations_at_once(images: dict[str, Images], clone: Path) -> None:
         texts = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], texts
     assert sum("Applied " in text for text in texts) == 1, texts
+    assert not any("back up" in text for text in texts), texts
     assert sum("Nothing to do" in text for text in texts) == 1, texts
     # A stack for tests leaves nothing on the machine's disk
     assert not (clone / ".secrets").exists()
