@@ -74,19 +74,21 @@ class App(Composition):
 
         for name in environment_names(self.root, tuple(self.plugins.environments)):
             if name != self.environment_name:
-                yield App(self.config, self.plugins, name, self.environ, self.reporter)
+                yield self._opened(name)
 
     # Configuration -------------------------------------------------------------------------------
 
     def check_settings(self) -> Sequence[Problem]:
         """Give everything that is wrong with the environment's configuration."""
         from deckinfra.core.settings import Problem
+        from deckinfra.services.told_by_stack import told_by_stack
         from deckinfra.settings.check import check_settings
 
         kind, kinds = self._kind(), self.plugins.environments
         problems = check_settings(self.root, self.environment_name, self.plugins.settings_groups(), self.environ)
         if kind in kinds:
-            return problems
+            # Opened anew, as the settings are read anew.
+            return told_by_stack(self._opened(self.environment_name), problems)
         known = f"There is {', '.join(sorted(kinds))}; another needs a plugin."
         return [*problems, Problem("DECKINFRA_KIND", f"is '{kind}', and no plugin brings that kind", known)]
 
@@ -101,23 +103,32 @@ class App(Composition):
     def init_settings(self) -> Sequence[Change]:
         """Write what the configuration lacks and can be made; what a person set stays as it is.
 
-        A secret of a database that there is already is not made anew: :class:`RefusedError`.
+        A secret of a database that there is already is not made anew: :class:`RefusedError`. That of a database
+        elsewhere is left missing, and a warning says where to put it.
         """
-        from deckinfra.services.taking_down import refuse_unfit_secrets
+        from deckinfra.services.elsewhere import left_to_people
         from deckinfra.settings.initialise import initialise
 
         self.plugins.environments.find(self._kind())
-        self._forget_settings()
+        self.forget_settings()
         try:
             return initialise(
                 self.root,
                 self.environment_name,
                 self.plugins.settings_groups(),
                 self.environ,
-                before_secrets=lambda names: refuse_unfit_secrets(self, names),
+                before_secrets=lambda names: left_to_people(self, names),
             )
         finally:
-            self._forget_settings()
+            self.forget_settings()
+
+    def forget_settings(self) -> None:
+        """Read the settings anew when they are needed next, and make anew what was made from them.
+
+        That is for whoever changed them, or where the database is reached: by starting a stack.
+        """
+        for known in ("settings", "environment", "engine", "migrator"):
+            self.__dict__.pop(known, None)
 
     def setup(self) -> SetupResult:
         """Take the project from a checkout to a proven backup; what is done already stays as it is."""
@@ -150,9 +161,9 @@ class App(Composition):
 
     # Migrations ----------------------------------------------------------------------------------
 
-    def migrate(self, target: str = "head") -> MigrateResult:
-        """Apply revisions up to ``target``, one run at a time."""
-        return self._migrate(target, "up")
+    def migrate(self, target: str = "head", *, backup: bool = False) -> MigrateResult:
+        """Apply revisions up to ``target``, one run at a time; with ``backup``, data is backed up before."""
+        return self._migrate(target, "up", backup=backup)
 
     def rollback(self, target: str = "-1") -> MigrateResult:
         """Take revisions back to ``target``: a revision, ``base``, or ``-N`` steps."""
@@ -191,14 +202,18 @@ class App(Composition):
 
     # Backup and restore --------------------------------------------------------------------------
 
-    def backup(self, remote: Remote = None) -> Manifest:
-        """Take a backup. When this returns, its manifest and everything that it names are stored."""
+    def backup(self, remote: Remote = None, *, init: bool = False) -> Manifest:
+        """Take a backup. When this returns, its manifest and everything that it names are stored.
+
+        A repository is made where there is none; at a remote only with ``init``, else :class:`RepositoryError`: a disk
+        that is not mounted looks like a new one.
+        """
         from deckinfra.services.backup import backup
 
         with self._phase("backup"):
             self.engine.state()
             self.plugins.before("backup", project=self)
-            with self.repository(remote, create=True) as repository:
+            with self.repository(remote, create=init or not remote) as repository:
                 manifest = backup(
                     self.engine, repository, self.origin, self.environment.database_label(), self.reporter
                 )
@@ -277,12 +292,10 @@ class App(Composition):
 
     # ---------------------------------------------------------------------------------------------
 
-    def _forget_settings(self) -> None:
-        """Read the settings anew when they are needed next, and make anew what was made from them."""
-        for known in ("settings", "environment", "engine", "migrator"):
-            self.__dict__.pop(known, None)
+    def _opened(self, environment: str) -> App:
+        return App(self.config, self.plugins, environment, self.environ, self.reporter)
 
-    def _migrate(self, target: str, direction: str) -> MigrateResult:
+    def _migrate(self, target: str, direction: str, *, backup: bool = False) -> MigrateResult:
         from deckinfra.services.migrate import migrate
 
         with self._phase("migrate"):
@@ -294,6 +307,7 @@ class App(Composition):
                 self.reporter,
                 timeout=LOCK_TIMEOUT,
                 before=lambda: self.plugins.before("migrate", project=self),
+                backup=self.backup if backup else None,
             )
             if result.revisions:
                 self.plugins.after("migrate", project=self, result=result)

@@ -129,7 +129,10 @@ class Composition:
 
     @contextmanager
     def repository(self, remote: Remote = None, *, create: bool = False) -> Iterator[Repository]:
-        """Open a repository while the context is open. With ``create`` it is made where there is none."""
+        """Open a repository while the context is open. With ``create`` it is made where there is none.
+
+        That is said; with a warning where the settings chose the place, which may be a disk that is not mounted.
+        """
         from deckinfra.repository import Repository
         from deckinfra.settings.groups import BackupSettings
 
@@ -137,13 +140,21 @@ class Composition:
         settings = self.settings.group(BackupSettings)
         store = self.plugins.stores.find(url.scheme)(url, self.root, self.settings)
         try:
-            yield Repository.open(
+            repository = Repository.open(
                 store,
                 create=create,
                 level=settings.backup_compression_level,
                 threads=settings.backup_threads,
                 reporter=self.reporter,
             )
+            if repository.is_new and settings.backup_repository and not remote:
+                self.reporter.warn(
+                    f"made a new backup repository at {repository}, where there was none: if there were backups, its "
+                    "disk is not mounted, or the address is not the old one"
+                )
+            elif repository.is_new:
+                self.reporter.note(f"made a new backup repository at {repository}")
+            yield repository
         finally:
             store.close()
 

@@ -4,7 +4,8 @@
 #
 #   scripts/deploy.sh [ENVIRONMENT] [OPTIONS OF invoke deploy]
 #
-# ENVIRONMENT is production where none is given. Ends as `invoke deploy` does: docs/exit-codes.md.
+# ENVIRONMENT is production where none is given. What this version needs of Python is installed first, in a .venv that
+# scripts/setup-env.sh made; one that was made by hand is left as it is. Ends as `invoke deploy` does: docs/exit-codes.md.
 set -euo pipefail
 
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
@@ -26,6 +27,12 @@ invoke="$root/.venv/bin/invoke"
 if [ ! -x "$invoke" ]; then
     printf 'error: %s\nhint: %s\n' "there is no $invoke: the project is not installed here" \
         "Nothing was done. Run scripts/setup-env.sh --env=$environment first." >&2
+    exit 3
+fi
+
+# The stamp that setup-env.sh leaves. It compares it, so where nothing changed, nothing is done.
+if [ -e "$root/.venv/.deckinfra-installed" ] && ! "$root/scripts/setup-env.sh" --no-setup; then
+    printf 'hint: %s\n' "Nothing was deployed: what runs goes on as it was. Then run this again." >&2
     exit 3
 fi
 

@@ -2,6 +2,7 @@
 # Makes .venv, installs the project in it with everything that its tests need, and runs `invoke setup`.
 #
 #   scripts/setup-env.sh [OPTIONS OF invoke setup]
+#   scripts/setup-env.sh --no-setup                  .venv and what is installed in it, and nothing else
 #
 # Run it again whenever you like: what is installed already is not installed again. PYTHON names the
 # interpreter to make .venv with; python3 is used without it.
@@ -74,6 +75,12 @@ is_usable() {
         sed -n 1,3p -- "$venv/bin/pip" | grep -F -- "$venv/bin/" >/dev/null
 }
 
+with_setup=yes
+if [ "${1-}" = --no-setup ]; then
+    with_setup=no
+    shift
+fi
+
 if ! is_usable; then
     make_venv
 fi
@@ -83,5 +90,8 @@ if [ "$(cat -- "$venv/.deckinfra-installed" 2>/dev/null || true)" != "$stamp" ];
     printf '%s\n' "$stamp" >"$venv/.deckinfra-installed"
 fi
 
+if [ "$with_setup" = no ]; then
+    exit 0
+fi
 cd -- "$root"
 exec "$venv/bin/python" -m invoke setup "$@"

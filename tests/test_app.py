@@ -189,7 +189,7 @@ def test_without_remotes_none_is_the_default(project: Project) -> None:
 
 def test_a_remote_is_a_repository_of_its_own(project: Project) -> None:
     app = _migrated(project, BACKUP_REMOTES="usb=file:usb")
-    here, there = app.backup(), app.backup(remote="usb")
+    here, there = app.backup(), app.backup(remote="usb", init=True)
     assert [listed.manifest.id for listed in app.backups()] == [here.id]
     assert [listed.manifest.id for listed in app.backups(remote=True)] == [there.id]
     app.drill(remote="usb")
@@ -207,6 +207,30 @@ def test_where_there_is_no_repository_only_a_backup_makes_one(project: Project) 
     assert not (project.root / "backups").exists()
     app.backup()
     assert len(app.backups()) == 1
+
+
+def test_at_a_remote_a_repository_is_made_only_when_that_is_asked_for(project: Project) -> None:
+    app = _migrated(project, BACKUP_REMOTES="usb=file:mounted/usb")
+    with pytest.raises(RepositoryError, match="there is no backup repository at file:mounted/usb") as caught:
+        app.backup(remote="usb")
+    assert "mounted" in caught.value.hint
+    assert "'invoke db.backup --init'" in caught.value.hint
+    assert not (project.root / "mounted").exists(), "a disk that is not mounted is not replaced by a folder"
+    app.backup(remote="usb", init=True)
+    app.backup(remote="usb")
+    assert len(app.backups(remote="usb")) == 2
+
+
+@pytest.mark.parametrize(("named", "kind"), [({}, "note"), ({"BACKUP_REPOSITORY": "file:elsewhere"}, "warn")])
+def test_a_new_repository_is_told_of_and_a_person_is_warned_of_one_where_a_disk_may_be_missing(
+    project: Project, named: dict[str, str], kind: str
+) -> None:
+    reporter = RecordingReporter()
+    app = _migrated(project, reporter=reporter, **named)
+    app.backup()
+    app.backup()
+    ((how, text),) = [event for event in reporter.events if "made a new backup repository" in event[1]]
+    assert (how, str(app.repository_url()) in text, "mounted" in text) == (kind, True, kind == "warn")
 
 
 # The verbs ---------------------------------------------------------------------------------------

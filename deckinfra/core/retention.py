@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -51,11 +51,11 @@ _PERIODS: Final[Sequence[tuple[str, Callable[[datetime], object]]]] = (
 
 
 def decide(
-    snapshots: Sequence[tuple[str, datetime]], policy: Policy, protected: Collection[str] = ()
+    snapshots: Sequence[tuple[str, datetime]], policy: Policy, protected: Mapping[str, Sequence[str]] = {}
 ) -> tuple[Decision, ...]:
     """Decide for each ``(id, time)`` whether ``policy`` keeps it; newest first, whatever the order given.
 
-    The newest snapshot is always kept, and so is each in ``protected``: the last one that was verified.
+    The newest snapshot is always kept, and so is each in ``protected``, for the reasons given there.
     """
     ordered = sorted(snapshots, key=lambda entry: (entry[1], entry[0]), reverse=True)
     reasons: dict[str, list[str]] = {identity: [] for identity, _ in ordered}
@@ -70,7 +70,7 @@ def decide(
             if len(seen) < getattr(policy, rule) and period(moment) not in seen:
                 seen.add(period(moment))
                 reasons[identity].append(rule)
-    for identity in protected:
+    for identity, why in protected.items():
         if identity in reasons:
-            reasons[identity].append("last verified")
+            reasons[identity] += why
     return tuple(Decision(identity, bool(reasons[identity]), tuple(reasons[identity])) for identity, _ in ordered)

@@ -83,12 +83,13 @@ class Value:
 
 
 def unusable(environment: str, problems: Sequence[Problem]) -> ConfigurationError:
-    """Make the error for settings that cannot be worked with: it names every problem."""
+    """Make the error for settings that cannot be worked with: it names every problem, and how to mend a single one."""
+    several = f"'invoke env.check -e {environment}' says how to mend each."
     count = f"{len(problems)} problems: " if len(problems) > 1 else ""
     listed = "; ".join(f"{problem.name} {problem.message}" for problem in problems)
     return ConfigurationError(
         f"the settings of '{environment}' are not usable: {count}{listed}",
-        hint=f"Nothing was done. 'invoke env.check -e {environment}' says how to mend each.",
+        hint=f"Nothing was done. {(problems[0].hint if len(problems) == 1 else '') or several}",
     )
 
 

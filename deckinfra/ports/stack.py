@@ -22,7 +22,7 @@ class Service:
     health check. A ``one_shot`` does its work and ends. ``image`` is the name of the image that it was started from,
     and ``image_id`` is that image, which need not be the one that the name stands for now. ``restarts`` counts how
     often it was started again after it had ended by itself; ``detail`` is what its last health check said, where that
-    failed.
+    failed. ``needs`` names the services that a start of this one starts before.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Service:
     started: datetime | None = None
     restarts: int = 0
     detail: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -97,7 +98,10 @@ class Stack(Protocol):
         """How many seconds all services together have to become ready, as the settings say."""
 
     def check(self) -> None:
-        """Look whether the stack can be worked with at all: the engine answers, its files are valid."""
+        """Look whether the stack can be worked with at all: the engine answers, its files are valid.
+
+        Raises :class:`RefusedError` where a stack of this name was started by somebody else: from another folder.
+        """
 
     def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
         """Build the images of ``services`` (none: of all). What runs goes on with the image that it has."""
@@ -115,8 +119,11 @@ class Stack(Protocol):
         timeout: float,
         output: Callable[[bytes], None],
         until: Callable[[], bool] | None = None,
+        alone: bool = False,
     ) -> None:
         """Create and start ``services`` (none: all), and what they depend on, from images that are there.
+
+        With ``alone``, what they depend on is left as it is, and is not waited for.
 
         Returns when all were started, which may have to wait until others are healthy or have done their work: at most
         ``timeout`` seconds, or until ``until()`` is true, which is asked now and then, in whatever thread; then it is
@@ -126,7 +133,7 @@ class Stack(Protocol):
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
         """Stop and remove all containers; with ``volumes`` also what :meth:`volumes` gives, and unnamed ones.
 
-        The data of a volume that is a name for another place stays there. With ``volumes``, raises what that raises.
+        The data of a volume that is a name for another place stays there. Raises what :meth:`volumes` raises.
         """
 
     def volumes(self) -> Sequence[Volume]:
@@ -157,9 +164,9 @@ class Stack(Protocol):
     def recorded(self, record: bytes) -> AbstractContextManager[Stack]:
         """Give the stack as :meth:`record` took it down, while the context is open; its images have their names again.
 
-        To start it brings back the configuration and the images, leaves alone what is as it was, and removes services
-        that were not recorded. Data is not brought back, nor are files outside of the stack. A :class:`StackError` for
-        what is no such record, and where an image is no more.
+        To start it brings back the configuration and the images, leaves alone what is as it was, and, where all are
+        started or some ``alone``, removes services that were not recorded. Data is not brought back, nor are files
+        outside of the stack. A :class:`StackError` for what is no such record, and where an image is no more.
         """
 
     def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:

@@ -30,7 +30,9 @@ __all__ = ["LOCK_TIMEOUT", "Repository", "StoredSnapshot"]
 
 
 class Repository:
-    """One repository in one store. Made by :meth:`open`."""
+    """One repository in one store. Made by :meth:`open`; ``is_new`` tells whether that made it where there was none."""
+
+    is_new = False
 
     def __init__(self, store: Store, config: Config, *, level: int, threads: int, reporter: Reporter) -> None:
         self.store = store
@@ -50,14 +52,19 @@ class Repository:
         newer one, and the store's :class:`StoreError`.
         """
         config = read_config(store) or _recovered(store, reporter)
+        made = None
         if config is None:
             if not create:
                 raise RepositoryError(
                     f"there is no backup repository at {store}",
-                    hint="'invoke db.backup' makes one. Is the address right? 'invoke env.show' tells.",
+                    hint="If there should be one: is its disk mounted, and the address right? 'invoke env.show' tells. "
+                    "If none was ever made there: 'invoke db.backup --init' makes it.",
                 )
-            config = create_config(store, Config.new())
-        return cls(store, config, level=level, threads=threads, reporter=reporter)
+            made = Config.new()
+            config = create_config(store, made)
+        repository = cls(store, config, level=level, threads=threads, reporter=reporter)
+        repository.is_new = config == made  # and not somebody else's, who was quicker
+        return repository
 
     @contextmanager
     def shared(self, purpose: str) -> Iterator[Held]:

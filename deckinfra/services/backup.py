@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import deckinfra
 from deckinfra.core.manifest import Manifest, Origin
-from deckinfra.errors import LockedError
+from deckinfra.errors import DamagedError, LockedError, UnknownNameError
 from deckinfra.ports import Engine, Reporter
 from deckinfra.repository import Repository
+from deckinfra.services.contents import holds_rows
 from deckinfra.services.locking import clean_up
 
 
@@ -37,6 +39,16 @@ def _next(repository: Repository, moment: datetime) -> tuple[datetime, str]:
     if latest - moment > timedelta(minutes=1):
         repository.reporter.warn(f"the newest snapshot in {repository} is from the future: is the clock right here?")
     return latest + timedelta(seconds=1), snapshot_id(latest + timedelta(seconds=1))
+
+
+def _emptied(repository: Repository, manifest: Manifest) -> Iterator[str]:
+    """Say so where the snapshot is about to follow one with rows, and has none: it may be what an accident left."""
+    if holds_rows(manifest):
+        return
+    with suppress(UnknownNameError, DamagedError):
+        last = repository.snapshots.find("latest", manifest.origin)
+        if holds_rows(last):
+            yield f"there is no row in this backup, and there were some in the last one, {last.id}: is that meant?"
 
 
 def backup(
@@ -83,7 +95,7 @@ def backup(
             parts=parts,
             details=snapshot.details,
         )
-        for warning in snapshot.details.get("warnings", ()):
+        for warning in (*snapshot.details.get("warnings", ()), *_emptied(repository, manifest)):
             reporter.warn(warning)
         lock.check()
         repository.snapshots.publish(manifest)

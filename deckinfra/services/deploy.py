@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
-from deckinfra.services.going_back import before_of, bring_back, find_before, start_in_turn
+from deckinfra.services.going_back import before_of, bring_back, find_before, start_database, start_in_turn
 from deckinfra.services.memory import Deployment, digest, now
 from deckinfra.services.results import DeployResult
 from deckinfra.system.locks import file_lock
@@ -113,11 +113,8 @@ class _Deploying:
     def _back_up(self) -> Manifest | None:
         """Back up the database that there is. Its service is started for that: one that was stopped may have data."""
         project = self._project
-        stack = project.environment.stack()
-        assert stack is not None
         self._step("backup")
-        if stack.database and not any(each.ready for each in stack.services() if each.name == stack.database):
-            project.stack.up([stack.database])
+        start_database(project)
         if not project.engine.state().tables:
             project.reporter.note("there is no data yet that could be backed up")
             return None
@@ -147,21 +144,22 @@ class _Deploying:
             self._memory.forget()
             return StackError(
                 f"the stack of '{name}' did not start: {error.message}",
-                hint=f"Nothing ran before, so there is nothing to go back to. {error.hint}".rstrip(),
+                hint=f"Nothing ran before, so there is nothing to go back to. {error.hint}".rstrip() + data,
             )
         self._project.reporter.warn(f"the new version did not start: {error.message}")
         try:
             self._step(_BACK)
             bring_back(self._project, before)
+            self._memory.forget()
         except DeckinfraError as second:
             return StackError(
                 f"the new version of '{name}' did not start, and the old one could not be brought back: "
                 f"{second.message}",
                 hint="The data is in its volumes. What services mount from the checkout is the new version still, "
                 "such as source for development: where that is why, put it back and run "
-                f"'invoke stack.up -e {name}'. Where a migration was applied that the old version lacks, take it back "
-                f"by 'invoke db.rollback -e {name}' first. Else 'invoke stack.logs -e {name}' says more, and "
-                f"'invoke deploy -e {name} --back' tries again.{data}",
+                f"'invoke stack.up -e {name}'. Where the old version does not get on with a migration that was "
+                f"applied, take that back by 'invoke db.rollback -e {name}' first. Else 'invoke stack.logs -e {name}' "
+                f"says more, and 'invoke deploy -e {name} --back' tries again.{data}",
             )
         return StackError(
             f"the new version of '{name}' did not start, and the old one runs again, {before.manner}: {error.message}",

@@ -12,7 +12,7 @@ from deckinfra.services.stack import StackControl
 
 if TYPE_CHECKING:
     from deckinfra.app import App
-    from deckinfra.ports import Service
+    from deckinfra.ports import Reporter, Service, Stack
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,27 @@ def bring_back(project: App, before: Before) -> Sequence[Service]:
     assert stack is not None
     if before.record is None:
         _restore_images(project, before)
-        return start_in_turn(project.stack)
+        return _start_again(project.stack, project.reporter)
     with stack.recorded(before.record) as old:
-        control = StackControl(old, project.reporter, environment=project.environment_name, memory=project.stack_memory)
-        return start_in_turn(control)
+        return _start_again(_control(project, old), project.reporter)
+
+
+def start_database(project: App) -> None:
+    """Start the database where it does not run, as it was last started, where that is known.
+
+    The present files may name a newer server, which would change the data for itself before it is backed up.
+    """
+    stack = project.environment.stack()
+    assert stack is not None
+    if not stack.database or any(each.ready for each in stack.services() if each.name == stack.database):
+        return
+    record = project.stack_memory.record()
+    if record is None:
+        project.stack.up([stack.database])
+        return
+    project.reporter.note("the database does not run; it is started as it was last, to look what is in it")
+    with stack.recorded(record) as old:
+        _control(project, old).up([old.database or stack.database])
 
 
 def start_in_turn(control: StackControl) -> Sequence[Service]:
@@ -74,10 +91,35 @@ def start_in_turn(control: StackControl) -> Sequence[Service]:
 
     At once, what waits for that work would be stopped to be made anew before the work has failed.
     """
+    _start_one_shots(control)
+    return control.up()
+
+
+def _start_again(control: StackControl, reporter: Reporter) -> Sequence[Service]:
+    """Start all that ran before; where what does its work and ends fails now, what lasts is started without it.
+
+    A database that the new version has migrated is refused by what migrates for the old one. Whether the old
+    application gets on with it is for that to tell, by its health.
+    """
+    try:
+        _start_one_shots(control)
+    except StackError as error:
+        reporter.warn(f"what ran before is started without its preparations, since {error.message}")
+        lasting = [service.name for service in control.services() if not service.one_shot]
+        services = [service for name in lasting for service in control.up([name], alone=True)]
+        control.keep()
+        return services
+    return control.up()
+
+
+def _control(project: App, stack: Stack) -> StackControl:
+    return StackControl(stack, project.reporter, environment=project.environment_name, memory=project.stack_memory)
+
+
+def _start_one_shots(control: StackControl) -> None:
     one_shots = [service.name for service in control.services() if service.one_shot]
     if one_shots:
         control.up(one_shots)
-    return control.up()
 
 
 def _restore_images(project: App, before: Before) -> None:

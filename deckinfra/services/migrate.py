@@ -19,13 +19,17 @@ def migrate(
     *,
     timeout: float,
     before: Callable[[], None],
+    backup: Callable[[], object] | None = None,
 ) -> MigrateResult:
     """Bring the database to ``target``, ``up`` or ``down``, under the database's lock.
 
-    ``before`` is called when there is something to apply or take back; its error stops the run.
-    Whoever waits for the lock finds what the other one did, and then has less to do or nothing.
+    ``before`` is called when there is something to apply or take back; its error stops the run. So does that of
+    ``backup``, which is called under the lock when there is something to apply to data. Whoever waits for the lock
+    finds what the other one did, and then has less to do or nothing.
     """
     if migrator.pending(target) if direction == "up" else migrator.revertible(target):
         before()
     with locked(engine, "db.migrate", reporter, timeout=timeout):
+        if backup is not None and engine.state().tables and migrator.pending(target):
+            backup()
         return migrator.upgrade(target) if direction == "up" else migrator.downgrade(target)

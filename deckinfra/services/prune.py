@@ -14,12 +14,15 @@ from deckinfra.repository import Repository
 from deckinfra.repository.idset import IdSet, id_set
 from deckinfra.repository.layout import OBJECTS, stem
 from deckinfra.repository.locks import Held
+from deckinfra.services.contents import holds_rows
 from deckinfra.services.results import PruneResult
 
 
 def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResult:
     """Apply ``policy`` to each database of each project, environment and host by itself.
 
+    The newest snapshot is always kept, and so is the last one that was verified; where none of those that are kept
+    holds a row, as after an accident that nobody saw, so is the last one that does.
     Nobody else is at work meanwhile: :class:`LockedError` if that cannot be had, or is lost. If a manifest or a list
     that is to stay cannot be read, then nothing is deleted: :class:`DamagedError` says which, since
     what it names would be lost.
@@ -56,8 +59,13 @@ def _decisions(repository: Repository, manifests: Sequence[Manifest], policy: Po
     for group in groups.values():
         newest_first = sorted(group, key=lambda manifest: (manifest.time, manifest.id), reverse=True)
         verified = next((m.id for m in newest_first if _is_proven(repository, m.id)), None)
-        protected = () if verified is None else (verified,)
-        decisions += decide([(manifest.id, manifest.time) for manifest in group], policy, protected)
+        protected = {} if verified is None else {verified: ("last verified",)}
+        found = decide([(m.id, m.time) for m in group], policy, protected)
+        kept = {decision.snapshot for decision in found if decision.keep}
+        full = [m.id for m in newest_first if holds_rows(m)]
+        if full and kept.isdisjoint(full):
+            found = decide([(m.id, m.time) for m in group], policy, {**protected, full[0]: ("last with rows",)})
+        decisions += found
     return tuple(sorted(decisions, key=lambda decision: decision.snapshot, reverse=True))
 
 

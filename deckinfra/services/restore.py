@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from deckinfra.core.manifest import Facts, Manifest, Origin, Part
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, RefusedError
-from deckinfra.ports import VERSION_TABLE, DatabaseState, Engine, Kept, Reporter, Shadow
+from deckinfra.ports import Engine, Kept, Reporter, Shadow
 from deckinfra.repository import Repository
 from deckinfra.services.locking import locked
 from deckinfra.services.results import RestoreResult, UndoResult
@@ -67,21 +67,6 @@ def restore(
             before_swap(manifest)
             kept = engine.swap(shadow, f"replaced by snapshot {manifest.id}")
     return RestoreResult(manifest, kept, tuple(found), time.monotonic() - began)
-
-
-def lacks(manifest: Manifest, live: DatabaseState, revisions: Sequence[str]) -> Iterator[str]:
-    """Say what people would miss after a restore of a snapshot that has nothing where the live database has something.
-
-    ``revisions`` are those of the live database.
-    """
-    tables = [fact for fact in manifest.facts if fact.kind == "table" and fact.name != VERSION_TABLE]
-    if live.tables and not tables:
-        yield f"snapshot {manifest.id} has no table, and the database has {len(live.tables)} now"
-    if revisions and not manifest.revisions:
-        yield (
-            f"snapshot {manifest.id} has no revision, and the database is at {', '.join(revisions)}: "
-            "it was taken before the first migration"
-        )
 
 
 def undo_restore(engine: Engine, reporter: Reporter, *, timeout: float) -> UndoResult:

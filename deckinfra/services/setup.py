@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from deckinfra.core.proof import verdict
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DamagedError, RepositoryError
+from deckinfra.services.at_stake import revisions_at_stake
 from deckinfra.services.results import SetupResult, Step
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def setup(project: App) -> SetupResult:
     """
     environment = _environment(project)
     project.plugins.before("setup", project=project)
-    steps = (environment, *_stack(project), _migrate(project), _seed(project), *_backup(project))
+    found = _found(project)
+    before = _backup_before(project)
+    steps = (environment, *before, *_stack(project, found), _migrate(project), _seed(project), *_backup(project))
     result = SetupResult(project.environment_name, steps, _next(project))
     project.plugins.after("setup", project=project, result=result)
     return result
@@ -42,19 +45,35 @@ def _environment(project: App) -> Step:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise ConfigurationError(
             f"the configuration of '{name}' is not usable: {first.name} {first.message}{more}",
-            hint=f"Nothing but the configuration was touched. 'invoke env.check -e {name}' lists everything.",
+            hint=f"{' '.join(['Nothing but the configuration was touched.', first.hint]).strip()} "
+            f"'invoke env.check -e {name}' lists everything.",
         )
     summary = f"{len(changes)} written, and checked" if changes else "complete and checked"
     return Step("environment", bool(changes), summary)
 
 
-def _stack(project: App) -> tuple[Step, ...]:
-    """Build and start the environment's services, where it has any, and wait until they are healthy."""
+def _found(project: App) -> Mapping[str, Service]:
+    """Give the services as they are, by name, where the environment has any."""
     stack = project.environment.stack()
-    if stack is None:
+    return {} if stack is None else {service.name: service for service in stack.services()}
+
+
+def _backup_before(project: App) -> tuple[Step, ...]:
+    """Back up data that is about to be migrated: by the stack that is started, or by the step that does it."""
+    pending = revisions_at_stake(project)
+    if not pending:
+        return ()
+    project.reporter.step("backup")
+    project.reporter.note(f"there is data, and revisions are to be applied to it: {', '.join(pending)}")
+    manifest = project.backup()
+    return (Step("backup", changed=True, summary=f"snapshot {manifest.id} from before {', '.join(pending)}"),)
+
+
+def _stack(project: App, before: Mapping[str, Service]) -> tuple[Step, ...]:
+    """Build and start the environment's services, where it has any, and wait until they are healthy."""
+    if project.environment.stack() is None:
         return ()
     project.reporter.step("build")
-    before = {service.name: service for service in stack.services()}
     project.stack.build()
     project.reporter.step("start")
     after = project.stack.up()

@@ -68,8 +68,10 @@ class StackControl:
         with self._told() as output:
             self._stack.build(services, output=output)
 
-    def up(self, services: Sequence[str] = ()) -> Sequence[Service]:
+    def up(self, services: Sequence[str] = (), *, alone: bool = False) -> Sequence[Service]:
         """Start ``services`` (none: all) and wait until each is ready; gives them as they are then.
+
+        With ``alone``, what they depend on is left as it is.
 
         Images that are missing are built or fetched first, which has no part in the time limit. On a failure, the
         last lines of the failed service's log are told, and :class:`StackError` names it. Whatever happens,
@@ -80,11 +82,11 @@ class StackControl:
         with self._told() as output:
             self._stack.prepare(services, output=output)
         timeout = self._stack.timeout if self._timeout is None else self._timeout
-        watch = Watch(self._stack, services, self._reporter)
+        watch = Watch(self._stack, services, self._reporter, alone=alone)
         deadline = time.monotonic() + timeout
         try:
             with self._told() as output:
-                self._stack.start(services, timeout=timeout, output=output, until=watch.is_hopeless)
+                self._stack.start(services, timeout=timeout, output=output, until=watch.is_hopeless, alone=alone)
         except StackError as error:
             watch.look()
             if watch.broken():
@@ -95,8 +97,20 @@ class StackControl:
         watch.has_started = True
         ready = self._await(watch, deadline, timeout)
         if not services:
-            self._keep()
+            self.keep()
         return ready
+
+    def keep(self) -> None:
+        """Keep in memory what the stack was started from. It runs, whether that can be kept or not."""
+        if self._memory is None:
+            return
+        try:
+            self._memory.keep(self._stack.record())
+        except DeckinfraError as error:
+            self._reporter.warn(
+                f"what was started could not be recorded, so a deployment that fails will bring back images "
+                f"only: {error.message}"
+            )
 
     def down(self, *, volumes: bool = False) -> None:
         """Stop and remove all containers; with ``volumes`` also their data, where they are this folder's."""
@@ -128,18 +142,6 @@ class StackControl:
         else:
             if deployment is not None:
                 self._reporter.warn(deployment.told(self._environment))
-
-    def _keep(self) -> None:
-        """Keep what the stack was started from. It runs, whether that can be kept or not."""
-        if self._memory is None:
-            return
-        try:
-            self._memory.keep(self._stack.record())
-        except DeckinfraError as error:
-            self._reporter.warn(
-                f"what was started could not be recorded, so a deployment that fails will bring back images "
-                f"only: {error.message}"
-            )
 
     def _await(self, watch: Watch, deadline: float, timeout: float) -> Sequence[Service]:
         while True:
@@ -190,15 +192,16 @@ class StackControl:
         name = self._environment
         if WRONG_PASSWORD.search(log):
             return (
-                "The database refuses the password. It keeps the one that its volume was first made with: put that "
-                f"back into .secrets/{name}/. If its data may go, 'invoke stack.down -e {name} --volumes' says what "
-                "is deleted, and asks first."
+                "The database refuses the password. It goes by the one that its volume was first made with, or that "
+                f"it was changed to: that one belongs into .secrets/{name}/. Where it is there, 'docker compose run "
+                f"--rm secrets' hands it on. If the data may go, 'invoke stack.down -e {name} --volumes' says what is "
+                "deleted, and asks first."
             )
         if _FULL.search(log):
             return "The disk is full. Make room ('docker system df' says what Docker takes), and run it again."
         first = f" --service={services[0].name}" if services else ""
         return (
-            f"Its last lines are above, 'invoke stack.logs -e {name}{first}' has more. "
+            f"{'Its last lines are above, ' if log.strip() else ''}'invoke stack.logs -e {name}{first}' has more. "
             f"What was started goes on; mend it and run 'invoke stack.up -e {name}' again."
         )
 

@@ -33,6 +33,12 @@ def status(project: App) -> StatusResult:
             problems.append(f"{what}: {error.message}")
             return None
 
+    wrong = look("settings", project.check_settings) or ()
+    if wrong:
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        problems.append(
+            f"settings: {wrong[0].name} {wrong[0].message}{more}; 'invoke env.check -e {environment.name}' says more"
+        )
     services = look("services", lambda: _services(project)) or ()
     broken = look("deployment", project.stack_memory.broken_off)
     if broken is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
+from deckinfra.services.at_stake import holds_data
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -18,10 +20,11 @@ DATABASE_SECRETS: Final = frozenset({"DATABASE_PASSWORD", "DATABASE_ADMIN_PASSWO
 """The secrets that a database is made with, and keeps."""
 
 
-def loss_of_volumes(project: App) -> str:
-    """Say what goes with the volumes of a stack, and what stays.
+def loss_of_volumes(project: App, now: datetime | None = None) -> str:
+    """Say what goes with the volumes of a stack, what stays, and which backup there is. ``now`` defaults to the clock.
 
-    Raises :class:`RefusedError` where the stack is another folder's, or that of a production environment as well.
+    Raises :class:`RefusedError` where the stack is another folder's, or that of a production environment as well, or
+    nobody can tell whether it is.
     """
     stack = project.stack.stack
     name = project.environment_name
@@ -31,8 +34,8 @@ def loss_of_volumes(project: App) -> str:
     kept = [f"{volume.name} (its data is in {volume.folder})" for volume in volumes if volume.folder]
     if going:
         text = f"delete the volumes {', '.join(volume.name for volume in going)} of the stack '{name}'"
-        data = [volume.name for volume in going if _is_data(volume, stack)]
-        text += f"; the database is in {', '.join(data)}" if data else ""
+        data = [volume.name for volume in going if holds_data(volume, stack)]
+        text += f"; the database is in {', '.join(data)}; {_last_backup(project, now)}" if data else ""
     else:
         text = f"delete the data of the stack '{name}': there is none of its named volumes, but unnamed ones may be"
     text += f"; kept: {', '.join(kept)}" if kept else ""
@@ -53,7 +56,7 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
     name = project.environment_name
     try:
         stack = project.environment.stack()
-        data = [] if stack is None else [volume.name for volume in stack.volumes() if _is_data(volume, stack)]
+        data = [] if stack is None else [volume.name for volume in stack.volumes() if holds_data(volume, stack)]
     except (StackError, ConfigurationError) as error:
         project.reporter.warn(f"whether there is a database already could not be seen: {error.message}")
         return
@@ -63,20 +66,16 @@ def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
     for secret in missing:
         command = stack.secret_copy(secret)
         if command is not None:
-            copies.append(
-                f"(umask 077; mkdir -p .secrets/{name}; {shlex.join(command.argv)} > .secrets/{name}/{secret})"
-            )
+            folder, copying = f".secrets/{name}", shlex.join(command.argv)
+            whole = f"{copying} > {folder}/.{secret}.new && mv {folder}/.{secret}.new {folder}/{secret}"
+            copies.append(f"(umask 077; mkdir -p {folder}; {whole})")
     way = f"The stack has a copy: {'; '.join(copies)}. " if copies else ""
     raise RefusedError(
         f"there is no {' and no '.join(missing)} of '{name}', and a database that was made with it is in the volume "
         f"{', '.join(data)}",
-        hint=f"Nothing was changed: a new one would not open it. Put the old one back into .secrets/{name}/. {way}"
+        hint=f"Nothing was changed. A new one would not open it: put the old one back into .secrets/{name}/. {way}"
         f"If its data may go: 'invoke stack.down -e {name} --volumes', which asks first.",
     )
-
-
-def _is_data(volume: Volume, stack: Stack) -> bool:
-    return any(mount.service == stack.database and mount.writable for mount in volume.mounts)
 
 
 def _refuse_productions(project: App, stack: Stack) -> None:
@@ -88,14 +87,38 @@ def _refuse_productions(project: App, stack: Stack) -> None:
             theirs = other.environment.stack() if other.settings.stage is Stage.PRODUCTION else None
             shared = theirs is not None and theirs.name == stack.name
         except DeckinfraError as error:
-            project.reporter.warn(f"the environment '{other.environment_name}' could not be looked at: {error.message}")
-            continue
+            raise RefusedError(
+                f"the stack '{stack.name}' keeps its data: whether it is also that of '{other.environment_name}' could "
+                f"not be seen: {error.message}",
+                hint=f"Nothing was changed. 'invoke env.check -e {other.environment_name}' says what is wrong there. "
+                "An environment that is no more is forgotten by removing its env file.",
+            ) from error
         if shared:
             raise RefusedError(
                 f"the stack '{stack.name}' is also that of '{other.environment_name}', which is production",
                 hint="Nothing was changed. Give one of the two a COMPOSE_PROJECT_NAME of its own. If it is "
                 f"production's data that shall go: -e {other.environment_name}.",
             )
+
+
+def _last_backup(project: App, now: datetime | None) -> str:
+    """Say how old the last backup is, and what is known of it; loudly where it may not be one to rely on."""
+    try:
+        mine = [entry for entry in project.backups() if entry.manifest.origin == project.origin]
+    except DeckinfraError as error:
+        return f"NO BACKUP of it can be seen: {error.message}"
+    if not mine:
+        return "THERE IS NO BACKUP of it"
+    manifest, proof = mine[0].manifest, mine[0].proof
+    age = max((now or datetime.now(UTC)) - manifest.time, timedelta())
+    said = f"its last backup, {manifest.id}, is {age.days} d {age.seconds // 3600} h old, and"
+    if proof is None:
+        return f"{said} NOTHING PROVED that it restores"
+    if not proof.good:
+        return f"{said} IT IS BAD: {proof.problems[0]}"
+    if proof.kind == "drill":
+        return f"{said} a drill proved that it restores"
+    return f"{said} a verify read all of it, but no drill restored it"
 
 
 def _holds_backups(project: App, volume: Volume) -> bool:

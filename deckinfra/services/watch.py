@@ -26,14 +26,16 @@ _PATIENCE: Final = 10.0
 
 
 class Watch:
-    """Looks at the services that are waited for, and says which these are whenever that changes.
+    """Looks at the services of ``names`` (none: all) that are waited for, and says which whenever that changes.
 
-    Made before anything is started, so that what failed earlier is not taken for a failure of now.
+    Made before anything is started, so that what failed earlier is not taken for a failure of now. With ``alone``, what
+    they need is not started, and so of no concern.
     """
 
-    def __init__(self, stack: Stack, names: Sequence[str], reporter: Reporter) -> None:
+    def __init__(self, stack: Stack, names: Sequence[str], reporter: Reporter, *, alone: bool = False) -> None:
         self._stack = stack
         self._names = frozenset(names)
+        self._alone = alone
         self._reporter = reporter
         self._told = ""
         self.has_started = False
@@ -79,17 +81,32 @@ class Watch:
         return [service for service in self.services if not service.ready]
 
     def failed(self) -> Sequence[Service]:
-        """Give those for which waiting is of no use any more, what others depend on included."""
-        return [service for service in self._all if self._has_failed(service)]
+        """Give those for which waiting is of no use any more, what others need included."""
+        return [service for service in self._concerned if self._has_failed(service)]
 
     def broken(self) -> Sequence[Service]:
         """Give those that have failed, or did once: where the start has failed, that is why."""
         return [
             service
-            for service in self._all
+            for service in self._concerned
             if self._has_failed(service)
             or (self._has_changed(service) and (service.restarts > 0 or service.health == "unhealthy"))
         ]
+
+    @property
+    def _concerned(self) -> Sequence[Service]:
+        """Those that are waited for, and what is started for them: others may fail as they like."""
+        if not self._names or self._alone:
+            return self.services
+        known = {service.name: service for service in self._all}
+        found: set[str] = set()
+        rest = list(self._names)
+        while rest:
+            name = rest.pop()
+            if name in known and name not in found:
+                found.add(name)
+                rest += known[name].needs
+        return [service for service in self._all if service.name in found]
 
     def settled(self) -> bool:
         """Whether all are ready: for a second where nothing tells health, since what ends at once runs a moment."""

@@ -42,6 +42,12 @@ class ProjectSettings(SettingsGroup):
     )
 
 
+_WHERE: Final = (
+    "Write the password that the server goes by into {name} in the environment's folder in .secrets/, or name its file "
+    "in {name}_FILE. For a database in a stack of this project, 'invoke env.init' makes one."
+)
+
+
 class DatabaseSettings(SettingsGroup):
     """The database."""
 
@@ -53,7 +59,8 @@ class DatabaseSettings(SettingsGroup):
     )
     database_password: Secret | None = setting(
         None,
-        description="The password of the database's user. A database on a server needs one; SQLite has none.",
+        description="The password of the database's user. A database on a server needs one; SQLite has none. "
+        "It is made up for a database in a stack; of any other, it is asked for.",
         generate=new_secret,
     )
     database_admin_user: str | None = setting(
@@ -106,15 +113,13 @@ class DatabaseSettings(SettingsGroup):
             yield Problem(
                 "DATABASE_ADMIN_PASSWORD",
                 "is not set, and DATABASE_ADMIN_USER is",
-                "Run 'invoke env.init' to make one for a server that is yet to be made, or put the password "
-                "that there is into a file and name it in DATABASE_ADMIN_PASSWORD_FILE.",
+                _WHERE.format(name="DATABASE_ADMIN_PASSWORD"),
             )
         if self.url().dialect != "sqlite" and not self.database_password:
             yield Problem(
                 "DATABASE_PASSWORD",
                 f"is not set, and the database '{self.url()}' is on a server",
-                "Run 'invoke env.init' to make one, or put the password that there is into a file "
-                "and name it in DATABASE_PASSWORD_FILE.",
+                _WHERE.format(name="DATABASE_PASSWORD"),
             )
 
 

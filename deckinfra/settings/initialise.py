@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from deckinfra.core.settings import SettingsGroup
+from deckinfra.core.settings import SettingsGroup, Stage
 from deckinfra.errors import ConfigurationError
 from deckinfra.settings.load import Evaluation, evaluate
 from deckinfra.settings.render import environment_text
 from deckinfra.settings.schema import Variable
 from deckinfra.settings.sources import SECRETS, secrets_folder
 from deckinfra.system.files import sync_directory, write_atomic
+
+_DATABASE: Final = "DATABASE_URL"
 
 
 @dataclass(frozen=True)
@@ -32,31 +35,38 @@ def initialise(
     groups: Sequence[type[SettingsGroup]],
     environ: Mapping[str, str],
     *,
-    before_secrets: Callable[[Sequence[str]], None] = lambda names: None,
+    before_secrets: Callable[[Sequence[str]], Collection[str]] = lambda names: (),
 ) -> list[Change]:
     """Write what the environment ``name`` lacks, and give what was written: nothing, the second time.
 
     An env file that is absent is written from the schema, and a secret that is needed, has no value
     and can be made is written to ``.secrets/``. Nothing that is there is changed, valid or not.
-    ``before_secrets`` is given the names of the secrets that will be made, and may raise before anything is written.
+    ``before_secrets`` is given the names of the secrets that will be made, before anything is written; it gives those
+    that are to be left to a person, or raises.
     Raises :class:`ConfigurationError` where a file cannot be written.
     """
     before = evaluate(root, name, groups, environ)
-    before_secrets([variable.name for variable, _ in _missing(before)])
-    return [*_write_env_file(root, before, groups), *_write_secrets(root, before)]
+    left = before_secrets([variable.name for variable, _ in _missing(before)])
+    return [*_write_env_file(root, before, groups), *_write_secrets(root, before, left)]
 
 
 def _write_env_file(root: Path, found: Evaluation, groups: Sequence[type[SettingsGroup]]) -> Iterator[Change]:
     file = found.sources.env_file
     # Production's is not committed, and may get secrets.
     mode = 0o600 if found.environment == "production" else 0o644
-    if not file.exists and _write(root, root / file.name, environment_text(found.environment, groups), mode):
-        yield Change(file.name, "env file with every setting and its default")
+    # The default is for a machine of one's own: in production it would be an empty database that nobody chose.
+    undecided = {_DATABASE} - found.sources.values.keys() if found.stage is Stage.PRODUCTION else set()
+    text = environment_text(found.environment, groups, undecided)
+    if not file.exists and _write(root, root / file.name, text, mode):
+        left = f"; {_DATABASE} is left to you" if undecided else ""
+        yield Change(file.name, f"env file with every setting and its default{left}")
 
 
-def _write_secrets(root: Path, found: Evaluation) -> Iterator[Change]:
+def _write_secrets(root: Path, found: Evaluation, left: Collection[str]) -> Iterator[Change]:
     folder = secrets_folder(root, found.environment)
     for variable, generate in _missing(found):
+        if variable.name in left:
+            continue
         _make_folders(root, (root / SECRETS, folder))
         path = folder / variable.name
         if _write(root, path, f"{generate()}\n", 0o600):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
@@ -23,13 +23,17 @@ def example_text(groups: Sequence[type[SettingsGroup]]) -> str:
     )
 
 
-def environment_text(name: str, groups: Sequence[type[SettingsGroup]]) -> str:
-    """Give the content of a new env file for the environment ``name``: nothing is set in it yet."""
+def environment_text(name: str, groups: Sequence[type[SettingsGroup]], undecided: Collection[str] = ()) -> str:
+    """Give the content of a new env file for the environment ``name``: nothing is set in it yet.
+
+    The settings of ``undecided`` have a value that none of them takes, so that somebody has to choose one.
+    """
     kept = "is not committed" if name == "production" else "is committed, so no secret belongs into it"
     return _env_text(
         f"The settings of the environment '{name}'. Take the # away from what you set; "
         f"`invoke env.check -e {name}` says what is wrong. This file ({env_file_name(name)}) {kept}.",
         groups,
+        undecided,
     )
 
 
@@ -38,12 +42,13 @@ def reference_text(groups: Sequence[type[SettingsGroup]]) -> str:
     return "\n".join([GUIDE, *(line for group in groups for line in _section(group))])
 
 
-def _env_text(heading: str, groups: Sequence[type[SettingsGroup]]) -> str:
+def _env_text(heading: str, groups: Sequence[type[SettingsGroup]], undecided: Collection[str] = ()) -> str:
     lines = list(_comment(heading))
     for group in groups:
         lines += ["", f"# {title(group)} ".ljust(_WIDTH, "-")]
         for variable in variables([group]):
-            lines += ["", *_comment(variable.description), *_comment(_facts(variable)), *_assignment(variable)]
+            assignment = (f"{variable.name}=?",) if variable.name in undecided else _assignment(variable)
+            lines += ["", *_comment(variable.description), *_comment(_facts(variable)), *assignment]
     return "\n".join(lines) + "\n"
 
 

@@ -31,10 +31,14 @@ def _show_backup(manifest: Manifest, terminal: Terminal) -> None:
     terminal.line("'invoke db.drill' proves that it restores.")
 
 
-@task(show=_show_backup, optional=("remote",), help={"remote": REMOTE})
-def backup(project: App, remote: Remote = None) -> Manifest:
+@task(
+    show=_show_backup,
+    optional=("remote",),
+    help={"remote": REMOTE, "init": "Make the repository, where a remote has none yet."},
+)
+def backup(project: App, remote: Remote = None, *, init: bool = False) -> Manifest:
     """Take a backup of the database."""
-    manifest = project.backup(remote)
+    manifest = project.backup(remote, init=init)
     project.reporter.note(f"stored in {project.repository_url(remote)}")
     return manifest
 
@@ -192,7 +196,7 @@ def prune(
 ) -> PruneResult:
     """Delete the snapshots that need not be kept.
 
-    The newest and the last verified one always are.
+    The newest and the last verified one always are, and the last with rows where the others have none.
     """
     keep = {"last": keep_last, "daily": keep_daily, "weekly": keep_weekly, "monthly": keep_monthly}
     return project.prune(dry_run=dry_run, remote=remote, policy=_policy(project, keep))

@@ -26,10 +26,16 @@ def _show_run(result: MigrateResult, terminal: Terminal) -> None:
     terminal.line(f"The database is at {listing(result.after, 'no revision')}.")
 
 
-@task(show=_show_run, help={"target": "The revision to go to: an id, 'head' or '+N'."})
-def migrate(project: App, target: str = "head") -> MigrateResult:
+@task(
+    show=_show_run,
+    help={
+        "target": "The revision to go to: an id, 'head' or '+N'.",
+        "backup": "Take a backup first, where there is something to apply and the database has data.",
+    },
+)
+def migrate(project: App, target: str = "head", backup: bool = False) -> MigrateResult:
     """Apply the migrations that the database lacks."""
-    return project.migrate(target)
+    return project.migrate(target, backup=backup)
 
 
 def _loss_of_rollback(project: App, target: str) -> str:

@@ -13,6 +13,7 @@ from deckinfra.tasks.text import count, duration, moment, size
 if TYPE_CHECKING:
     from deckinfra.app import App
     from deckinfra.composition import Remote
+    from deckinfra.core.manifest import Manifest
     from deckinfra.ports import Kept
     from deckinfra.services.results import RestoreResult, UndoResult
     from deckinfra.tasks.terminal import Terminal
@@ -35,15 +36,19 @@ def _settle_snapshot(project: App, snapshot: str, remote: Remote) -> Mapping[str
 
 def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
     from deckinfra.errors import DeckinfraError
-    from deckinfra.services.restore import lacks
+    from deckinfra.services.contents import lacks
 
     manifest = project.find_snapshot(snapshot, remote)
     revisions: Sequence[str] = ()
+    live = None
     with suppress(DeckinfraError):  # whatever is wrong with the database, a restore may be what mends it
+        live = project.engine.state()
         revisions = project.migration_status().current
+    others: Sequence[Manifest] = ()
     with suppress(DeckinfraError):
-        for sentence in lacks(manifest, project.engine.state(), revisions):
-            project.reporter.warn(sentence)
+        others = [listed.manifest for listed in project.backups(remote)]
+    for sentence in lacks(manifest, live, revisions, others):
+        project.reporter.warn(sentence)
     chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)} on {manifest.host}"
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 

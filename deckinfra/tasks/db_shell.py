@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from deckinfra.errors import CommandError, UsageError
+from deckinfra.errors import CommandError, DeckinfraError, UsageError
 from deckinfra.tasks.decorator import task
 
 if TYPE_CHECKING:
@@ -24,13 +24,26 @@ def shell(project: App, terminal: Terminal, admin: bool = False) -> None:
     from deckinfra.system.attached import run_attached
 
     if not terminal.is_interactive():
-        raise UsageError("db.shell needs a terminal", hint="Nothing was run. Run it where you can type.")
+        raise UsageError(
+            "db.shell needs a terminal", hint=f"Nothing was run. Run it where you can type.{_way(project)}"
+        )
     with database_shell(project, admin=admin) as command:
         code = run_attached(command, project.root, project.environ)
     if code in _NOT_RUN:
         raise CommandError(
             f"the database's shell ended with exit code {code}", hint="Is its client installed where the database is?"
         )
+
+
+def _way(project: App) -> str:
+    """Say how a client is run without a terminal, where the database is in a stack."""
+    try:
+        stack = project.environment.stack()
+        service = "" if stack is None else stack.database
+    except DeckinfraError:
+        return ""
+    name = project.environment_name
+    return f" Without a terminal: invoke stack.exec -e {name} --service={service} --command=…" if service else ""
 
 
 TASKS: Final = (shell,)

@@ -45,7 +45,7 @@ def check(project: App) -> Sequence[Problem]:
 
 def _show_changes(changes: Sequence[Change], terminal: Terminal) -> None:
     if not changes:
-        terminal.line("Nothing was missing; nothing was changed.")
+        terminal.line("There was nothing to make; nothing was changed.")
     for change in changes:
         terminal.line(f"{change.path}: {change.summary}")
 

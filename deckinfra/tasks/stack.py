@@ -59,11 +59,14 @@ def up(project: App, build: bool = False) -> Sequence[Service]:
     """Start the stack, and wait until every service is healthy.
 
     Every setting is checked first. Images that are missing are built or pulled. What runs already, as it is described,
-    stays as it is.
+    stays as it is. What would be built and started is refused where it would migrate data without a backup before.
     """
+    from deckinfra.services.at_stake import refuse_to_migrate
+
     stack = project.stack
     project.require_settings()
     if build:
+        refuse_to_migrate(project)
         stack.build()
     return stack.up()
 

@@ -61,6 +61,13 @@ class StackContract:
         _await(stack, lambda service: service.ready, (self.one_shot,))
         assert _service(stack, self.lasting).state == "absent"
 
+    def test_one_service_is_started_alone(self, stack: Stack) -> None:
+        assert _service(stack, self.lasting).needs == (self.one_shot,)
+        stack.prepare(output=_nowhere)
+        stack.start([self.lasting], timeout=_LIMIT, output=_nowhere, alone=True)
+        _await(stack, lambda service: service.ready, (self.lasting,))
+        assert _service(stack, self.one_shot).state == "absent"
+
     def test_what_is_stopped_is_gone_and_may_be_stopped_again(self, started: Stack) -> None:
         there = started.volumes()
         for volumes in (False, True):

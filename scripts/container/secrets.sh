@@ -44,9 +44,19 @@ secret() {
 # 48 letters and digits, as deckinfra's own are: the random bytes are ten times as many as are needed.
 generate() { head -c 2048 /dev/urandom | LC_ALL=C tr -dc A-Za-z0-9 | cut -c 1-48; }
 
+# A container sees no more than the folder itself, where a link may lead out of.
+refuse_lost_link() {
+    local path=$folder/$1
+    if [ -L "$path" ] && [ ! -e "$path" ]; then
+        fail ".secrets/$environment/$1 is a link, and where it leads is not in a container: $(readlink -- "$path")" \
+            "Nothing else was started, and the link is as it was. Write the secret itself into a file of that name."
+    fi
+}
+
 # make NAME: a file that is there, even an empty one, stays as it is. A link appears whole, or not at all.
 make() {
     local path=$folder/$1
+    refuse_lost_link "$1"
     [ ! -e "$path" ] || return 0
     (umask 077 && secret "$1" >"$folder/.$1.new")
     chown "$owner" "$folder/.$1.new"
@@ -58,6 +68,7 @@ make() {
 # copy NAME FOLDER OWNER: it appears whole, with its mode.
 copy() {
     local source=$folder/$1 target=$2/$1
+    refuse_lost_link "$1"
     [ -s "$source" ] || fail ".secrets/$environment/$1 is missing or empty" \
         "Nothing was started. Write the secret into that file; one of the stack's own is made anew where there is no file."
     if [ -e "$target" ] && [ "$(<"$source")" = "$(<"$target")" ] && [ "$(stat -c %u:%a "$target")" = "$3:400" ]; then

@@ -67,10 +67,10 @@ def test_decisions_come_newest_first_whatever_the_order_given() -> None:
 
 
 def test_what_is_protected_stays_and_what_is_not_there_is_no_matter() -> None:
-    decisions = decide(YEAR_END, Policy(last=1), protected=("2025-12-29 10:00", "gone"))
+    decisions = decide(YEAR_END, Policy(last=1), protected={"2025-12-29 10:00": ("a", "b"), "gone": ("c",)})
     assert [(d.snapshot, d.reasons) for d in decisions if d.keep] == [
         ("2026-01-05 10:00", ("last",)),
-        ("2025-12-29 10:00", ("last verified",)),
+        ("2025-12-29 10:00", ("a", "b")),
     ]
 
 
@@ -92,7 +92,7 @@ def test_days_without_a_snapshot_do_not_count() -> None:
 
 
 def test_of_nothing_nothing_is_kept() -> None:
-    assert decide([], Policy(last=3), protected=("x",)) == ()
+    assert decide([], Policy(last=3), protected={"x": ("y",)}) == ()
 
 
 def test_a_hundred_days_of_hourly_backups_shrink_to_what_was_asked() -> None:

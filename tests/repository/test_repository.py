@@ -56,7 +56,8 @@ def test_where_there_is_none_none_is_opened_unless_it_is_to_be_made(store: Memor
     assert "invoke db.backup" in caught.value.hint
     assert list(store.list()) == []
     made = open_repository(store)
-    assert open_repository(store, create=False).config == made.config
+    again = open_repository(store, create=False)
+    assert (made.is_new, again.is_new, again.config) == (True, False, made.config)
     assert str(made) == "memory:"
 
 

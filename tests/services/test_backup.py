@@ -143,6 +143,19 @@ def test_a_backup_whose_lock_was_lost_as_it_was_published_is_withdrawn(engine: S
     assert repository.snapshots.ids() == []
 
 
+def test_the_first_backup_of_a_database_that_was_emptied_is_warned_of(
+    engine: SqliteEngine, live: Path, repository: Repository, reporter: RecordingReporter
+) -> None:
+    full = taken(engine, repository)
+    execute(live, "DELETE FROM cards")
+    taken(engine, repository)
+    (said,) = [text for text in reporter.warnings if "no row" in text]
+    assert said == f"there is no row in this backup, and there were some in the last one, {full.id}: is that meant?"
+    taken(engine, repository)
+    taken(engine, repository, environment="test")
+    assert len([text for text in reporter.warnings if "no row" in text]) == 1
+
+
 def test_where_there_is_no_database_there_is_no_backup(tmp_path: Path, repository: Repository) -> None:
     missing = SqliteEngine(DatabaseURL.parse(f"sqlite:///{tmp_path}/missing.db"))
     with pytest.raises(DatabaseError, match="there is no database at"):

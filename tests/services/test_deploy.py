@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,8 @@ from deckinfra.services.stack import StackControl
 from deckinfra.system.locks import file_lock
 from deckinfra.system.processes import Owner
 from deckinfra.testing import RecordingReporter
-from tests.support.stacks import IMAGE, StackProject, docker
+from tests.support.servers import Server
+from tests.support.stacks import DATABASE, IMAGE, StackProject, docker
 from tests.tasks.support import new_project
 
 COMPOSE = """
@@ -385,3 +388,152 @@ def test_a_broken_image_of_the_tasks_stops_neither_what_runs_nor_later_deploymen
         assert all(each.ready for each in shop.stack.services())
     finally:
         docker("image", "rm", "--force", f"{shop.name}-ops:latest")
+
+
+MIGRATES = """
+    depends_on: {{work: {{condition: service_completed_successfully}}}}
+  work:
+    image: {name}-ops:latest
+    build: ops
+    volumes: ["./state:/state"]
+  helper:
+    image: {name}-ops:latest
+    entrypoint: [sleep, "600"]
+    init: true
+    stop_grace_period: 1s
+"""
+TO_REVISION = '''"""Makes a table, and says where the database stands."""
+
+import pathlib
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.create_table("extras", sa.Column("id", sa.Integer(), primary_key=True))
+    pathlib.Path({state!r}).write_text("2")
+
+
+def downgrade() -> None:
+    op.drop_table("extras")
+'''
+
+
+@pytest.fixture
+def migrating(shop: StackProject) -> Iterator[StackProject]:
+    """The shop with a one-shot that refuses a database which is ahead of it, and with something that lasts beside."""
+    compose = shop.root / "docker-compose.yml"
+    compose.write_text(compose.read_text().rstrip() + MIGRATES.format(name=shop.name))
+    for path, text in (("ops/revision", "1"), ("state/revision", "1")):
+        (shop.root / path).parent.mkdir()
+        (shop.root / path).write_text(text)
+    refuse = "if [ $(cat /state/revision) -gt $(cat /revision) ]; then echo it is ahead of me; exit 5; fi"
+    (shop.root / "ops" / "Dockerfile").write_text(
+        f"FROM {IMAGE}\nCOPY revision /revision\nENTRYPOINT {json.dumps(['sh', '-c', refuse])}\n"
+    )
+    setup(shop.open())
+    yield shop
+    docker("image", "rm", "--force", f"{shop.name}-ops:latest")
+
+
+def _new_version(shop: StackProject, version: str) -> None:
+    """Write a version that brings a revision with it."""
+    (shop.root / "app" / "version").write_text(f"{version}\n")
+    (shop.root / "ops" / "revision").write_text("2")
+    state = str(shop.root / "state" / "revision")
+    (shop.root / "migrations" / "versions" / "0002_extras.py").write_text(TO_REVISION.format(state=state))
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_version_that_brought_a_migration_gives_way_to_the_old_one(migrating: StackProject, recorded: bool) -> None:
+    shop = migrating
+    if not recorded:
+        (shop.root / "var" / "stack-docker.json").unlink()
+    _new_version(shop, "broken")
+    reporter = RecordingReporter()
+    with pytest.raises(StackError, match="the old one runs again") as caught:
+        shop.open(reporter).deploy()
+    assert "Migrations that were applied stay applied" in caught.value.hint
+    assert any("without its preparations, since the service 'work' ended" in text for text in reporter.warnings)
+    assert ("note", "work | it is ahead of me") in reporter.events
+    assert _version(shop) == "one"
+    assert {each.name: each.ready for each in shop.stack.services()} == {"work": False, "web": True, "helper": True}
+    assert not (shop.root / "var" / "deploy-docker.json").exists()
+    # The next one that fails goes back to the same, and one that is good is deployed.
+    with pytest.raises(StackError, match="the old one runs again, with the settings"):
+        shop.open().deploy()
+    assert _version(shop) == "one"
+    (shop.root / "app" / "version").write_text("two\n")
+    shop.open().deploy()
+    assert _version(shop) == "two"
+    assert all(each.ready for each in shop.stack.services())
+
+
+def test_a_migration_that_the_old_version_lacks_does_not_keep_it_from_coming_back(migrating: StackProject) -> None:
+    shop = migrating
+    _new_version(shop, "broken")
+    _killed(shop, "start")
+    reporter = RecordingReporter()
+    result = shop.open(reporter).deploy(back=True)
+    assert sorted(each.name for each in result.services) == ["helper", "web"]
+    assert _version(shop) == "one"
+    assert not (shop.root / "var" / "deploy-docker.json").exists()
+
+
+def test_an_old_service_that_keeps_ending_does_not_keep_its_mend_from_being_deployed(migrating: StackProject) -> None:
+    shop = migrating
+    compose = shop.root / "docker-compose.yml"
+    good = compose.read_text()
+    crashing = good.replace(
+        'entrypoint: [sleep, "600"]', 'entrypoint: [sh, -c, "sleep 0.2; exit 3"]\n    restart: always'
+    )
+    assert crashing != good
+    compose.write_text(crashing)
+    with pytest.raises(StackError, match="'helper' keeps restarting"):
+        shop.open().stack.up()
+    slow = (shop.root / "ops" / "Dockerfile").read_text().replace("if [", "sleep 8; if [")
+    (shop.root / "ops" / "Dockerfile").write_text(slow)
+    compose.write_text(good)
+    shop.open().deploy()
+    assert all(each.ready for each in shop.stack.services())
+
+
+def test_a_stopped_database_is_backed_up_by_the_server_that_it_had(
+    make_stack: Callable[..., StackProject], mariadb_server: Server
+) -> None:
+    volume = "volumes: [data:/var/lib/mysql]"
+    compose = (
+        DATABASE.format(image=IMAGE, kind="MARIADB").replace("tmpfs: /var/lib/mysql", volume) + "volumes: {data: }\n"
+    )
+    given = {name: secrets.token_hex(24) for name in ("DATABASE_PASSWORD", "DATABASE_ADMIN_PASSWORD", "APP_SECRET_KEY")}
+    for variable, name in (
+        ("MARIADB_PASSWORD", "DATABASE_PASSWORD"),
+        ("MARIADB_ROOT_PASSWORD", "DATABASE_ADMIN_PASSWORD"),
+    ):
+        compose = compose.replace(f"{variable}_FILE: /run/secrets/{name}", f"{variable}: {given[name]}")
+    home = make_stack(compose)
+    for name, value in given.items():
+        home.secret(name, value)
+    (home.root / ".env.docker").unlink()
+    home.setting(COMPOSE_PROJECT_NAME=home.name, STACK_TIMEOUT=60, DATABASE_ADMIN_USER="root")
+    home.setting(DATABASE_URL="mysql+pymysql://deck@database:3306/deck")
+    shutil.copytree(new_project(home.root.parent / "with revisions").root / "migrations", home.root / "migrations")
+    home.open().stack.up()
+    home.open().migrate()
+    home.open().stack.down()
+    home.write("FROM " + IMAGE + '\nENTRYPOINT ["sh", "-c", "echo the next server; exit 3"]\n', "next/Dockerfile")
+    home.write(compose.replace(f"image: {IMAGE}", f"image: {home.name}:next\n    build: next"))
+    reporter = RecordingReporter()
+    try:
+        with pytest.raises(StackError, match="the service 'database' ended with exit code 3") as caught:
+            home.open(reporter).deploy()
+    finally:
+        docker("image", "rm", "--force", f"{home.name}:next")
+    assert "the database does not run; it is started as it was last, to look what is in it" in reporter.notes
+    (entry,) = home.open().backups()
+    assert entry.manifest.id in caught.value.hint
+    assert "things" in [fact.name for fact in entry.manifest.facts]

@@ -98,6 +98,25 @@ def test_the_last_that_was_verified_is_kept(repository: Repository) -> None:
     assert repository.proofs.of(days[0].id) == []
 
 
+def test_where_all_that_is_kept_is_empty_the_last_one_with_rows_is_kept_too(repository: Repository) -> None:
+    days = [_day(repository, day) for day in range(2)]
+    empty = [publish(repository, {"cards": []}, time=NOON + timedelta(days=day)) for day in range(2, 5)]
+    _prove(repository, empty[2])
+    result = prune(repository, Policy(last=2), dry_run=False)
+    assert repository.snapshots.ids() == [empty[2].id, empty[1].id, days[1].id]
+    assert [d.reasons for d in result.decisions] == [("last", "last verified"), ("last",), (), ("last with rows",), ()]
+    assert len(contents_of(repository, days[1])["cards"]) == 6
+    after = publish(repository, {"cards": [b"again"]}, time=NOON + timedelta(days=5))
+    prune(repository, Policy(last=1), dry_run=False)
+    assert repository.snapshots.ids() == [after.id, empty[2].id], "with rows again, it is not needed for that"
+
+
+def test_where_nothing_ever_had_a_row_nothing_more_is_kept(repository: Repository) -> None:
+    days = [publish(repository, {"cards": []}, time=NOON + timedelta(days=day)) for day in range(3)]
+    prune(repository, Policy(last=1), dry_run=False)
+    assert repository.snapshots.ids() == [days[2].id]
+
+
 def test_a_snapshot_counts_as_verified_by_its_newest_proof(repository: Repository) -> None:
     days = [_day(repository, day) for day in range(3)]
     _prove(repository, days[0])

@@ -107,7 +107,7 @@ def test_a_refused_password_is_told_from_other_faults(make_stack: MakeStack) -> 
     check = f"{{test: [CMD-SHELL, 'echo {said}; exit 1'], interval: 500ms, retries: 3, start_period: 600s}}"
     error, _ = failure(make_stack(f"services:\n  base:\n{service('exec sleep 600', healthcheck=check)}"))
     assert error.message == f"the service 'base' is starting: {said}"
-    assert "It keeps the one that its volume was first made with" in error.hint
+    assert "It goes by the one that its volume was first made with" in error.hint
     assert "'invoke stack.down -e docker --volumes'" in error.hint
 
 

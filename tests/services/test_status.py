@@ -36,7 +36,8 @@ def test_what_was_set_up_is_shown_and_nothing_is_wrong(project: Project) -> None
 def test_where_nothing_is_there_yet_each_thing_that_is_missing_is_a_problem(project: Project) -> None:
     found = _open(project).status()
     assert (found.database, found.migrations, found.last_backup, found.last_proof) == (None, None, None, None)
-    database, backups = found.problems
+    settings, database, backups = found.problems
+    assert settings == "settings: APP_SECRET_KEY is not set; 'invoke env.check -e local' says more"
     assert database == "database: there is none yet"
     assert backups.startswith("backups: ")
 
@@ -48,6 +49,14 @@ def test_a_database_that_cannot_be_read_does_not_hide_the_backups(project: Proje
     (problem,) = found.problems
     assert problem.startswith("database: ")
     assert found.last_backup is not None
+
+
+def test_a_setting_that_nothing_knows_is_a_problem(project: Project) -> None:
+    _open(project).setup()
+    with (project.root / ".env.local").open("a") as file:
+        file.write("BACKUP_KEEP_DAYLY=400\n")
+    (problem,) = _open(project).status().problems
+    assert problem.startswith("settings: BACKUP_KEEP_DAYLY is not a setting that anything knows; 'invoke env.check")
 
 
 def test_a_schema_that_is_behind_is_a_problem(project: Project) -> None:

@@ -60,6 +60,22 @@ def test_secrets_are_for_their_owner_only_whatever_the_umask(root: Path, umask: 
     assert (mode(root / ".env.local"), mode(root / ".env")) == (0o644, 0o600)
 
 
+def test_in_production_the_database_is_left_to_be_chosen(root: Path) -> None:
+    (change, *_) = init(root, "production")
+    assert change == Change(".env", "env file with every setting and its default; DATABASE_URL is left to you")
+    assert [problem.name for problem in check_settings(root, "production", GROUPS, environ())] == ["DATABASE_URL"]
+    text = (root / ".env").read_text()
+    (root / ".env").write_text(text.replace("DATABASE_URL=?", "DATABASE_URL=sqlite:///var/app.db"))
+    assert init(root, "production") == []
+    assert check_settings(root, "production", GROUPS, environ()) == []
+
+
+def test_a_database_that_is_chosen_elsewhere_is_not_asked_for(root: Path) -> None:
+    values = {"DATABASE_URL": "sqlite:///var/chosen.db"}
+    assert init(root, "production", **values)[0] == Change(".env", "env file with every setting and its default")
+    assert check_settings(root, "production", GROUPS, environ(**values)) == []
+
+
 def test_a_second_run_changes_nothing(root: Path) -> None:
     init(root)
     before = tree(root)

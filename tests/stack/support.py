@@ -21,6 +21,23 @@ OWNER = 1234
 """Whose the copy is, where the tests may give it away: somebody whom neither machine nor image knows."""
 
 _KEPT = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "PIP_INDEX_URL")
+REVISION = '''"""A column that the version before knows nothing of."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    op.add_column("decks", sa.Column("colour", sa.String(20)))
+
+
+def downgrade() -> None:
+    op.drop_column("decks", "colour")
+'''
+"""One more than the application has."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ TASKS = ("migrate", "first-run", "ops")
 
 def described(add: str, **values: str) -> dict[str, Any]:
     """Give what Compose makes of the files; it must have nothing to complain about."""
-    stack = Stack(ROOT, IMAGES, add, values)
+    stack = Stack(ROOT, IMAGES, add, values, project="deck-builder")
     done = stack.compose("--env-file", os.devnull, "--profile", "*", "config", "--format", "json")
     assert done.stderr == ""
     found: dict[str, Any] = json.loads(done.stdout)
@@ -162,6 +163,15 @@ def test_what_the_database_waits_for_is_made_from_nothing_that_a_deployment_chan
     assert older["secrets"] == newer["secrets"]
     assert older["database"] == newer["database"]
     assert older["secrets"]["image"] == older["database"]["image"]
+    limited, production = (described("prod", OPS_MEMORY=memory)["services"] for memory in ("2g", ""))
+    assert limited["migrate"] != production["migrate"]
+    assert limited["secrets"] == production["secrets"]
+
+
+def test_the_tasks_and_compose_by_itself_make_the_same_of_an_env_file() -> None:
+    read = {"DECKINFRA_KIND": "docker", "COMPOSE_FILES": "docker-compose.yml,docker-compose.prod.yml"}
+    by_tasks = read | {"DECKINFRA_ENVIRONMENT": "production"}
+    assert described("prod", **read)["services"] == described("prod", **by_tasks)["services"]
 
 
 def test_development_mounts_the_source_read_only_and_starts_again_when_it_changes() -> None:
@@ -208,3 +218,11 @@ def test_the_database_may_be_elsewhere() -> None:
         assert not any("database" in (service.get("depends_on") or {}) for service in services.values())
         assert {services[name]["environment"]["DATABASE_URL"] for name in (*TASKS, "backend")} == {url}
         assert {services[name]["environment"]["DATABASE_ADMIN_USER"] for name in TASKS} == {""}
+
+
+def test_every_variable_is_a_setting_so_that_an_env_file_can_give_it() -> None:
+    files = ROOT.glob("docker-compose*.yml")
+    variables = {name for file in files for name in re.findall(r"\$\{(\w+)", file.read_text())}
+    settings = set(re.findall(r"^# (\w+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    # The environment's own name, the header's example, and where packages come from at a build, which is the machine's.
+    assert variables - settings == {"DECKINFRA_ENVIRONMENT", "VARIABLE", "PIP_INDEX_URL"}

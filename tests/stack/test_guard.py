@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.support import ROOT, Images, Stack, copy_checkout, running
+from tests.stack.support import ROOT, Images, Stack, copy_checkout, docker, running
 from tests.support.servers import IMAGES
 
 # Only `secrets` is started, which runs in the database's image.
@@ -63,6 +63,27 @@ def test_a_changed_env_file_that_was_not_read_is_refused_with_the_command_that_r
     assert start(stack, "--env-file", ".env.docker").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        (("COMPOSE_FILES=docker-compose.yml,docker-compose.external.yml",), "COMPOSE_FILES"),
+        (("COMPOSE_FILE=docker-compose.yml:mine.yml",), "COMPOSE_FILE"),
+        (("DECKINFRA_KIND=local",), "DECKINFRA_KIND"),
+        (("COMPOSE_FILES=docker-compose.yml", "COMPOSE_FILE=docker-compose.yml", "DECKINFRA_KIND=docker\r"), ""),
+        ((), ""),
+    ],
+    ids=["files", "file", "kind", "as-compose-takes-them", "nothing"],
+)
+def test_other_compose_files_in_an_env_file_that_was_not_read_are_noticed(
+    lines: tuple[str, ...], named: str, stack: Stack, committed: str
+) -> None:
+    write(stack.folder, ".env.docker", *lines)
+    done = start(stack)
+    assert done.returncode == (3 if named else 0), done.stderr
+    if named:
+        assert f"error: .env.docker sets {named}, and Compose was not told to read it\n" in done.stderr
+
+
 def test_production_is_not_started_by_the_files_for_development(stack: Stack, committed: str) -> None:
     write(stack.folder, ".env", "DECKINFRA_KIND=docker", "COMPOSE_FILES=docker-compose.yml,docker-compose.prod.yml")
     done = start(stack)
@@ -91,11 +112,22 @@ OWN = "mysql+pymysql://deck@database:3306/deck"
     ("url", "message"),
     [
         (f"{OWN}?charset=utf8mb4", None),
+        (f"{OWN}?program_name=a:b@c", None),
         ("mysql+pymysql://shop@database:3306/deck", "this stack's own database and its user are both called deck"),
         ("mysql+pymysql://deck:Pw4@database:3306/deck", "DATABASE_URL has a password in it"),
+        (f"{OWN}?password=Pw4", "DATABASE_URL has a password in it"),
+        ("mysql+pymysql://deck:a/Pw4@elsewhere.example/deck", "DATABASE_URL has a password in it"),
         ("mysql+pymysql://deck@elsewhere.example/deck", "which is not this stack's own database"),
     ],
-    ids=["own", "another-user", "password", "elsewhere"],
+    ids=[
+        "own",
+        "own-with-an-at-sign",
+        "another-user",
+        "password",
+        "password-option",
+        "password-with-a-slash",
+        "elsewhere",
+    ],
 )
 def test_the_database_is_the_stacks_own_or_said_to_be_elsewhere(
     url: str, message: str | None, stack: Stack, committed: str
@@ -108,11 +140,55 @@ def test_the_database_is_the_stacks_own_or_said_to_be_elsewhere(
 
 def test_for_a_database_elsewhere_no_password_is_made_up(stack: Stack, committed: str) -> None:
     folder = stack.folder / ".secrets" / "elsewhere"
-    values = {"DECKINFRA_ENVIRONMENT": "elsewhere", "DATABASE_URL": "mysql+pymysql://shop@elsewhere.example/decks"}
+    values = {
+        "DECKINFRA_ENVIRONMENT": "elsewhere",
+        "DATABASE_URL": "mysql+pymysql://shop@elsewhere.example/decks?a=b:c@d",
+    }
     elsewhere = ("-f", "docker-compose.external.yml")
+    for url in ("", OWN, "mysql+pymysql://shop@database/decks"):
+        done = start(stack, *elsewhere, **values | {"DATABASE_URL": url})
+        assert done.returncode == 3
+        assert (
+            "docker-compose.external.yml is among the compose files, and DATABASE_URL names no database elsewhere"
+            in done.stderr
+        )
     done = start(stack, *elsewhere, **values)
     assert done.returncode == 3
     assert ".secrets/elsewhere/DATABASE_PASSWORD is missing or empty" in done.stderr
     (folder / "DATABASE_PASSWORD").write_text("as the provider said\n")
     assert start(stack, *elsewhere, **values).returncode == 0
     assert {path.name for path in folder.iterdir()} == {"DATABASE_PASSWORD", "APP_SECRET_KEY"}
+
+
+def test_a_stack_of_another_checkout_that_is_called_the_same_is_left_alone(
+    stack: Stack, committed: str, tmp_path: Path
+) -> None:
+    assert start(stack).returncode == 0
+    other = replace(stack, folder=copy_checkout(tmp_path / "copy"))
+    done = start(other)
+    assert done.returncode == 3
+    volume = f"{stack.project}_backups"
+    assert (
+        f"error: the stack '{stack.project}' is another folder's, whose backups its volume '{volume}' has: "
+        in done.stderr
+    )
+    assert str(stack.folder / "backups") in done.stderr
+    assert "COMPOSE_PROJECT_NAME" in done.stderr
+    assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
+    with running(replace(other, project=f"{stack.project}-2")) as second:
+        assert start(second).returncode == 0
+
+
+def test_a_checkout_that_was_moved_keeps_its_stack_as_it_is_told(stack: Stack, committed: str, tmp_path: Path) -> None:
+    old = replace(stack, folder=copy_checkout(tmp_path / "before"), project=f"{stack.project}-moved")
+    new = replace(old, folder=tmp_path / "after")
+    try:
+        assert start(old).returncode == 0
+        secret = (old.folder / ".secrets" / "docker" / "DATABASE_PASSWORD").read_text()
+        old.folder.rename(new.folder)
+        assert start(new).returncode != 0
+        docker("volume", "rm", f"{new.project}_backups")
+        assert start(new).returncode == 0
+        assert (new.folder / ".secrets" / "docker" / "DATABASE_PASSWORD").read_text() == secret
+    finally:
+        (new if new.folder.exists() else old).down()

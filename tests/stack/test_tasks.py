@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.support import Images, Stack
+from tests.stack.support import REVISION, Images, Stack
 from tests.support.ports import free_port
 from tests.tasks.support import clean_environ
 
@@ -124,7 +124,8 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
 
     # The same backups from a container, without anything else being touched
     before = checkout.stack.container("database")
-    listed = checkout.stack.task("invoke", "db.backups", "--json")
+    read = ("--env-file", ".env.docker")
+    listed = checkout.stack.compose(*read, "run", "--rm", "--no-TTY", "ops", "invoke", "db.backups", "--json").stdout
     assert [each["manifest"]["id"] for each in json.loads(listed)] == [status["last_backup"]["id"]]
     assert checkout.stack.container("database") == before
 
@@ -146,14 +147,20 @@ def test_from_a_checkout_to_a_stack_that_is_restored_and_deployed(checkout: Chec
     env_file.write_text(re.sub("[,:]docker-compose.dev.yml", "", env_file.read_text()))
     done = checkout.run("bash", "scripts/deploy.sh", "docker", "--json")
     assert json.loads(done.stdout)["backup"]["id"] == checkout.document("db.backups")[0]["manifest"]["id"]
+    (checkout.folder / "migrations" / "versions" / "0004_extras.py").write_text(REVISION)
     with (checkout.folder / "backend" / "src" / "__init__.py").open("a") as file:
         file.write("\nraise SystemExit('this version does not start')\n")
     failed = checkout.run("bash", "scripts/deploy.sh", "docker", code=14)
     assert "did not start, and the old one runs again" in failed.stderr
     assert "this version does not start" in failed.stderr
+    assert "without its preparations, since the service 'migrate' ended" in failed.stderr
     assert Stack(checkout.folder, checkout.stack.images, project=checkout.stack.project).get("/health")[0] == 200
     secret = (checkout.folder / ".secrets" / "docker" / "DATABASE_ADMIN_PASSWORD").read_text().strip()
     assert secret not in failed.stderr + failed.stdout + json.dumps(status)
+
+    # What that one migrated is taken back
+    assert checkout.document("db.rollback", "--yes")["after"] == ["0003"]
+    (checkout.folder / "migrations" / "versions" / "0004_extras.py").unlink()
 
     # Down, which leaves the data
     checkout.invoke("stack.down")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.support import Images, Stack, docker, modes, owner, running
+from tests.stack.support import REVISION, Images, Stack, docker, give, modes, owner, running
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -78,6 +79,9 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
         stack.task("invoke", "db.backup")
         assert len(snapshots(clone)) == 2
 
+        if add or dialect == "mysql":
+            _takes_another_password(stack, path)
+
         for text in (stack.log(), docker("inspect", stack.container("database"), stack.container("backend")).stdout):
             assert not any(value.strip() in text for value in secrets.values())
         if add:
@@ -85,7 +89,9 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
             _tells_clients_apart_by_what_the_proxy_says(stack)
             _takes_another_key(stack)
             _replaces_the_application_alone(stack)
-    assert len(snapshots(clone)) == 2, "down --volumes has deleted backups"
+        else:
+            _migrates_data_after_a_backup(stack)
+    assert len(snapshots(clone)) == (2 if add else 3), "down --volumes has deleted backups"
     assert docker("volume", "ls", "--quiet", "--filter", f"name={stack.project}").stdout == ""
 
 
@@ -110,8 +116,25 @@ def _tells_clients_apart_by_what_the_proxy_says(stack: Stack) -> None:
     assert sign_in("203.0.113.2") == 401
 
 
+def _takes_another_password(stack: Stack, path: Path) -> None:
+    """As docs/production.md says: changed in the database, then in its file, handed on, and made live by a restart."""
+    password = "Pw6" * 16
+    log_in = (
+        'printf "[client]\\npassword=\\"%s\\"\\n" "$(cat /run/secrets/database/DATABASE_ADMIN_PASSWORD)" >/tmp/my.cnf; '
+        '"$(command -v mariadb || command -v mysql)" --defaults-extra-file=/tmp/my.cnf -h 127.0.0.1 -u root -e "$1"'
+    )
+    change = f"ALTER USER deck IDENTIFIED BY '{password}'"
+    stack.compose("exec", "-T", "database", "sh", "-c", log_in, "sh", change)
+    path.write_text(f"{password}\n")
+    stack.compose("run", "--rm", "--no-TTY", "secrets")
+    stack.compose("restart", "backend")
+    stack.await_health("backend")
+    assert stack.get("/health")[0] == 200
+    assert json.loads(stack.task("invoke", "db.status", "--json"))["state"] == "up to date"
+
+
 def _takes_another_key(stack: Stack) -> None:
-    """As docs/production.md says: a start hands it on, and a restart makes it live."""
+    """A start hands it on as well as a run of ``secrets`` does, and a restart makes it live."""
     key, started = "Kd7" * 16, stack.inspect("backend")["State"]["StartedAt"]
     (stack.folder / ".secrets" / "production" / "APP_SECRET_KEY").write_text(f"{key}\n")
     stack.compose("up", "--detach", "backend")
@@ -140,6 +163,18 @@ def _replaces_the_application_alone(stack: Stack) -> None:
         docker("image", "rm", "--force", *images, good=False)
 
 
+def _migrates_data_after_a_backup(stack: Stack) -> None:
+    """Run what migrates, with one revision more, as it comes with a new image."""
+    revision = stack.folder / "0004_extras.py"
+    revision.write_text(REVISION)
+    give(stack.folder)
+    mount = f"{revision}:/app/migrations/versions/{revision.name}:ro"
+    done = stack.compose("run", "--rm", "--no-TTY", "--no-deps", "--volume", mount, "migrate")
+    assert "Applied 1 revision" in done.stdout
+    (taken, *_) = json.loads(stack.task("invoke", "db.backups", "--json"))
+    assert taken["manifest"]["revisions"] == ["0003"]
+
+
 def test_two_migrations_at_once(images: dict[str, Images], clone: Path) -> None:
     with running(Stack(clone, images["mysql"], "test")) as stack:
         stack.compose("up", "--detach", "database")
@@ -154,6 +189,7 @@ def test_two_migrations_at_once(images: dict[str, Images], clone: Path) -> None:
         texts = [process.communicate(timeout=120)[0] for process in started]
     assert [process.returncode for process in started] == [0, 0], texts
     assert sum("Applied " in text for text in texts) == 1, texts
+    assert not any("back up" in text for text in texts), texts
     assert sum("Nothing to do" in text for text in texts) == 1, texts
     # A stack for tests leaves nothing on the machine's disk
     assert not (clone / ".secrets").exists()
@@ -174,3 +210,17 @@ def test_a_secret_that_is_empty_is_named_and_nothing_starts(images: dict[str, Im
         assert done.returncode != 0
         assert "APP_SECRET_KEY" in stack.log("secrets")
         assert stack.inspect("database")["State"]["Status"] == "created"
+
+
+def test_a_task_in_a_container_whose_env_file_was_not_read_says_so(images: dict[str, Images], clone: Path) -> None:
+    with (clone / ".env.docker").open("a") as file:
+        file.write("APP_PORT=9000\n")
+    with running(Stack(clone, images["mariadb"])) as stack:
+        run = ("run", "--rm", "--no-TTY", "ops", "id", "-u")
+        done = stack.compose(*run, good=False)
+        assert done.returncode == 3
+        assert "error: .env.docker sets APP_PORT, and Compose was not told to read it\n" in done.stderr
+        assert "docker compose --env-file .env.docker run --rm ops id -u" in done.stderr
+        assert stack.compose("--env-file", ".env.docker", *run).stdout == f"{owner()}\n"
+        elsewhere = replace(stack, add="external")
+        assert "names no database elsewhere" in elsewhere.compose("--env-file", ".env.docker", *run, good=False).stderr

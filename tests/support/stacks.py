@@ -47,6 +47,29 @@ services:
 """Three services and one in a profile. ``base`` becomes healthy when it is told to."""
 
 
+DATABASE = """
+services:
+  database:
+    image: {image}
+    environment:
+      {kind}_DATABASE: deck
+      {kind}_USER: deck
+      {kind}_PASSWORD_FILE: /run/secrets/DATABASE_PASSWORD
+      {kind}_ROOT_PASSWORD_FILE: /run/secrets/DATABASE_ADMIN_PASSWORD
+    secrets: [DATABASE_PASSWORD, DATABASE_ADMIN_PASSWORD]
+    tmpfs: /var/lib/mysql
+    healthcheck:
+      test: [CMD-SHELL, "$$(command -v mariadb || command -v mysql) --host=127.0.0.1 --protocol=tcp --user=deck \\
+        --password=\\"$$(cat /run/secrets/DATABASE_PASSWORD)\\" deck --execute='SELECT 1'"]
+      interval: 500ms
+      start_period: 120s
+secrets:
+  DATABASE_PASSWORD: {{file: ./.secrets/docker/DATABASE_PASSWORD}}
+  DATABASE_ADMIN_PASSWORD: {{file: ./.secrets/docker/DATABASE_ADMIN_PASSWORD}}
+"""
+"""A database of one ``kind``, of ``image``, and nothing else."""
+
+
 @dataclass(frozen=True)
 class StackProject:
     """A project folder with compose files, whose containers are called as no others are."""
@@ -55,8 +78,10 @@ class StackProject:
     name: str
 
     def write(self, compose: str, file: str = "docker-compose.yml") -> None:
-        """Write a compose file."""
-        (self.root / file).write_text(compose, encoding="utf-8")
+        """Write a compose file, or another one of the project's."""
+        path = self.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(compose, encoding="utf-8")
 
     def setting(self, **values: object) -> None:
         """Add lines to the env file."""

@@ -79,8 +79,10 @@ def test_a_drill_proves_the_latest_snapshot(ready: Project) -> None:
 
 def test_remotes_are_repositories_named_in_the_settings(ready: Project) -> None:
     environ = {"BACKUP_REMOTES": "near=file:near far=file:far"}
-    assert ready.invoke("db.backup", "--remote", environ=environ).code == 0
-    assert ready.invoke("db.backup", "--remote=far", environ=environ).code == 0
+    assert ready.invoke("db.backup", "--remote", "--init", environ=environ).code == 0
+    refused = ready.invoke("db.backup", "--remote=far", environ=environ)
+    assert (refused.code, "'invoke db.backup --remote=far --init' makes it" in refused.err) == (7, True)
+    assert ready.invoke("db.backup", "--remote=far", "--init", environ=environ).code == 0
     for name in ("near", "far"):
         assert len(ready.invoke("db.backups", f"--remote={name}", "--json", environ=environ).document) == 1
         assert ready.invoke("db.drill", f"--remote={name}", environ=environ).code == 0

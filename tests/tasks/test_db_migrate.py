@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+
 from tests.tasks.support import Project
 
 SECOND = '''"""Another table."""
@@ -83,3 +85,26 @@ def test_seed_is_refused_in_production(ready: Project) -> None:
     refused = ready.invoke("db.seed", environ={"DECKINFRA_STAGE": "production"})
     assert refused.code in {3, 10}
     assert "Nothing was" in refused.err
+
+
+def test_with_backup_data_is_backed_up_before_it_is_migrated_and_only_then(ready: Project) -> None:
+    assert "Nothing to do" in ready.invoke("db.migrate", "--backup").out
+    before = ready.invoke("db.backups", "--json").document
+    ready.write("migrations/versions/0002_more.py", SECOND)
+    assert ready.invoke("db.migrate", "--backup", "--json").document["after"] == ["0002"]
+    taken = ready.invoke("db.backups", "--json").document
+    assert len(taken) == len(before) + 1
+    assert taken[0]["manifest"]["revisions"] == ["0001"]
+
+
+def test_without_the_backup_that_was_asked_for_nothing_is_applied(ready: Project) -> None:
+    ready.write("migrations/versions/0002_more.py", SECOND)
+    shutil.rmtree(ready.root / "backups", ignore_errors=True)
+    (ready.root / "backups").write_text("in the way")
+    assert ready.invoke("db.migrate", "--backup").code == 6
+    assert ready.invoke("db.status", "--json").document["current"] == ["0001"]
+
+
+def test_an_empty_database_needs_no_backup(project: Project) -> None:
+    assert project.invoke("db.migrate", "--backup", "--json").document["after"] == ["0001"]
+    assert not list((project.root / "backups").glob("*/snapshots"))

@@ -70,7 +70,8 @@ def test_a_snapshot_with_nothing_in_it_is_warned_of_before_the_question(ready: P
         connection.execute("DROP TABLE things")
         connection.execute("DROP TABLE alembic_version")
     assert ready.invoke("db.backup").code == 0
-    assert "has no" not in ready.invoke("db.restore", "-y").err
+    same = ready.invoke("db.restore", "-y").err
+    assert ("has no table" in same, "has no row of table 'things', and an earlier one, 2" in same) == (False, True)
     live.write_bytes(full)
     refused = ready.invoke("db.restore")
     assert refused.code == 10

@@ -14,29 +14,8 @@ from deckinfra.core.command import Command
 from deckinfra.ports import Stack
 from deckinfra.services.shells import database_shell
 from tests.support.servers import IMAGES, PASSWORD
-from tests.support.stacks import StackProject, new_stack_project
+from tests.support.stacks import DATABASE, StackProject, new_stack_project
 from tests.tasks.support import TASKS_PY, Project
-
-DATABASE = """
-services:
-  database:
-    image: {image}
-    environment:
-      {kind}_DATABASE: deck
-      {kind}_USER: deck
-      {kind}_PASSWORD_FILE: /run/secrets/DATABASE_PASSWORD
-      {kind}_ROOT_PASSWORD_FILE: /run/secrets/DATABASE_ADMIN_PASSWORD
-    secrets: [DATABASE_PASSWORD, DATABASE_ADMIN_PASSWORD]
-    tmpfs: /var/lib/mysql
-    healthcheck:
-      test: [CMD-SHELL, "$$(command -v mariadb || command -v mysql) --host=127.0.0.1 --protocol=tcp --user=deck \\
-        --password=\\"$$(cat /run/secrets/DATABASE_PASSWORD)\\" deck --execute='SELECT 1'"]
-      interval: 500ms
-      start_period: 120s
-secrets:
-  DATABASE_PASSWORD: {{file: ./.secrets/docker/DATABASE_PASSWORD}}
-  DATABASE_ADMIN_PASSWORD: {{file: ./.secrets/docker/DATABASE_ADMIN_PASSWORD}}
-"""
 
 
 @dataclass(frozen=True)
@@ -92,6 +71,15 @@ def test_the_password_is_in_no_argument_and_its_file_is_gone(running: Running) -
 def test_a_shell_needs_a_terminal(running: Running) -> None:
     done = Project(running.home.root).invoke("db.shell", "-e", "docker")
     assert (done.code, done.err.splitlines()[0]) == (2, "error: db.shell needs a terminal")
+    assert "Without a terminal: invoke stack.exec -e docker --service=database --command=" in done.err
+
+
+def test_where_no_service_is_known_to_have_the_database_only_the_terminal_is_asked_for(ready: Project) -> None:
+    for words in ((), ("-e", "docker")):
+        ready.write(".env.docker", "DATABASE_URL=mysql+pymysql://deck@database/deck\nCOMPOSE_FILES=nowhere.yml\n")
+        done = ready.invoke("db.shell", *words)
+        assert done.code == 2
+        assert done.err.splitlines()[1] == "hint: Nothing was run. Run it where you can type."
 
 
 @pytest.mark.skipif(

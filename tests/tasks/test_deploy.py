@@ -23,7 +23,8 @@ def test_status_of_what_is_not_there_yet_says_so_and_ends_with_13(project: Proje
     shown = project.invoke("status")
     assert shown.code == 13
     assert "WRONG  database: there is none yet" in shown.out
-    assert "2 things wrong with 'local'" in shown.err
+    assert "WRONG  settings: APP_SECRET_KEY is not set" in shown.out
+    assert "3 things wrong with 'local'" in shown.err
 
 
 def test_an_environment_without_a_stack_is_not_deployed(project: Project) -> None:

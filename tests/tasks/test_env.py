@@ -24,7 +24,7 @@ def test_check_is_content_where_nothing_is_wrong(ready: Project) -> None:
 def test_init_writes_what_is_missing_once(project: Project) -> None:
     first = project.invoke("env.init")
     assert first.out.startswith(".secrets/local/APP_SECRET_KEY: ")
-    assert project.invoke("env.init").out == "Nothing was missing; nothing was changed.\n"
+    assert project.invoke("env.init").out == "There was nothing to make; nothing was changed.\n"
 
 
 def test_show_gives_every_value_and_its_source_but_no_secret(ready: Project) -> None:

@@ -63,10 +63,15 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request, which may be empty lines between two."""
+        """Take a part of a request, which may be empty lines between two.
+
+        While another request is at work, nothing is late: what comes then may be the end of line that old clients
+        send after a body, or a request that waits for its turn.
+        """
         if not self._in_body:
-            self._received += len(data)
-            if self._timer is None:
+            if self._received or data.strip(b"\r\n"):
+                self._received += len(data)
+            if self._timer is None and not self._is_at_work():
                 self._wait(self.head_limit)
         super().data_received(data)
         if not self._in_body and self._received > LARGEST_HEAD and not self.transport.is_closing():
@@ -88,6 +93,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_body = True
         self._wait(self.body_limit)
         super().on_headers_complete()
+        if self.pipeline:
+            # No more is read before its turn.
+            self._stop()
 
     def on_message_complete(self) -> None:
         """Wait for nothing, until there is more."""
@@ -96,6 +104,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._received = self._size = 0
         self._since = time.monotonic()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the rest of the request whose turn it is, if its head came before."""
+        super().on_response_complete()
+        if self._in_body and self._timer is None and not self.transport.is_closing():
+            self._wait(self.body_limit)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be read, in the form of all errors, and close the connection."""

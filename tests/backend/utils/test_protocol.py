@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from fastapi import FastAPI, Request
 
 from src.main import create_app
 from src.utils.protocol import LARGEST_HEAD, LimitedProtocol
@@ -46,6 +48,21 @@ def running(sqlite_api: Api) -> Iterator[int]:
 def quick(sqlite_api: Api) -> Iterator[int]:
     """The port of an application with small limits."""
     with serving(create_app(settings(sqlite_api.url)), Quick) as address:
+        yield int(address.rpartition(":")[2])
+
+
+@pytest.fixture
+def slow() -> Iterator[int]:
+    """The port of an application that takes longer for an answer than a head or a body may take to come."""
+    app = FastAPI()
+
+    @app.post("/")
+    async def measure(request: Request) -> str:
+        size = len(await request.body())
+        await asyncio.sleep(3 * Quick.head_limit)
+        return f"{size} bytes"
+
+    with serving(app, Quick) as address:
         yield int(address.rpartition(":")[2])
 
 
@@ -118,7 +135,38 @@ def test_a_head_is_given_up_after_its_limit_also_on_a_connection_that_was_good(q
     with connect(quick) as connection:
         connection.sendall(ASK + b"\r\n")
         assert b" 200 OK" in connection.recv(65536)
-        assert status(drip(connection, b"\r\n")) == 408
+        connection.sendall(ASK + b"X-Slow: ")
+        assert status(drip(connection, b"x")) == 408
+
+
+def test_empty_lines_between_two_requests_are_no_head_that_is_late(quick: int) -> None:
+    with connect(quick) as connection:
+        connection.sendall(ASK + b"\r\n")
+        assert b" 200 OK" in connection.recv(65536)
+        # Nobody asked, so nobody is answered: a client would take that for the answer to what it asks next.
+        assert drip(connection, b"\r\n") == b""
+
+
+def test_what_comes_while_a_request_is_at_work_does_not_end_it(slow: int) -> None:
+    with connect(slow) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody")
+        time.sleep(0.1)
+        connection.sendall(b"\r\n")  # as old clients do after a body
+        assert b"4 bytes" in connection.recv(65536)
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nagain")
+        assert b"5 bytes" in read(connection)
+
+
+def test_a_request_that_waits_for_another_one_has_time_for_its_body(slow: int) -> None:
+    with connect(slow) as connection:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+        connection.sendall(head + b"\r\nbody" + head + b"Connection: close\r\n\r\nbo")
+        assert b"4 bytes" in connection.recv(65536)
+        connection.sendall(b"dy")
+        assert b"4 bytes" in read(connection)
+    with connect(slow) as connection:
+        connection.sendall(head + b"\r\nbody" + head + b"\r\n")
+        assert drip(connection, b"").count(b"4 bytes") == 1, "but not for ever"
 
 
 def test_a_body_that_comes_a_byte_at_a_time_is_given_up(quick: int) -> None:

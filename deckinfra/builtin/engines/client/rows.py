@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from math import isfinite
 from typing import Final
 
@@ -17,7 +18,10 @@ INSERT: Final = b"\nINSERT INTO `"
 
 _PREFIX: Final = re.compile(rb"INSERT INTO `(?:[^`]|``)*` (?:\((?:`(?:[^`]|``)*`(?:, )?)*\) )?VALUES[ \n]")
 
+_NAME: Final = re.compile(rb"`((?:[^`]|``)*)`")
+
 _OUTSIDE: Final = re.compile(rb"['()]|(?<=[(,])-0(?=[,)])")
+_OUTSIDE_COLUMNS: Final = re.compile(rb"['(),]|(?<=[(,])-0(?=[,)])")
 _INSIDE: Final = re.compile(rb"'|\\.", re.DOTALL)
 _INSIDE_JSON: Final = re.compile(
     rb"'|\\.|(?<=[\[ '])-?\d{1,400}(?:\.\d{1,400})?(?:e[-+]?\d{1,5})?(?=[,\]}'])", re.DOTALL
@@ -32,10 +36,14 @@ _MODULUS: Final = 2**256
 
 
 class RowText:
-    """Gives the text of a table's rows, without what their statements begin with."""
+    """Gives the text of a table's rows, without what their statements begin with.
+
+    ``columns`` are those that the statements name, as soon as the first one has begun.
+    """
 
     def __init__(self) -> None:
         self._prefix = b""
+        self.columns: tuple[str, ...] = ()
 
     def of(self, data: bytes, fresh: bool) -> bytes:
         """Take the next bytes, at whose start a line begins if they are ``fresh``."""
@@ -45,6 +53,8 @@ class RowText:
             if start < 0:
                 return b""
             self._prefix = _prefix(text, start + 1)
+            names = _NAME.findall(self._prefix)[1:]
+            self.columns = tuple(name.replace(b"``", b"`").decode(errors="replace") for name in names)
             text = text[start:]
         return text.replace(b"\n" + self._prefix, b"\n")
 
@@ -72,12 +82,13 @@ class RowCounter:
 class RowSum:
     """The sum of the SHA-256 of each row, in any pieces of their text: the same in whatever order they come.
 
-    A sum, since rows that are there twice would not count in an XOR. A zero's minus sign does not count, and with
-    ``json``, neither does how a number within JSON is written that only a DOUBLE can hold: ``1.10`` is ``1.1``.
+    A sum, since rows that are there twice would not count in an XOR. A zero's minus sign does not count. Neither does,
+    in the columns at the places ``json``, how a number is written that only a DOUBLE can hold: ``1.10`` is ``1.1``.
     """
 
-    def __init__(self, *, json: bool) -> None:
-        self._inside = _INSIDE_JSON if json else _INSIDE
+    def __init__(self, json: Collection[int] = ()) -> None:
+        self._json = frozenset(json)
+        self._column = 0
         self._sum = 0
         self._row = hashlib.sha256()
         self._quoted = False
@@ -100,12 +111,14 @@ class RowSum:
 
     def _take(self, text: bytes) -> None:
         begin = position = 0
-        while found := (self._inside if self._quoted else _OUTSIDE).search(text, position):
+        while found := self._tokens().search(text, position):
             token, position = found[0], found.end()
             if token == b"'":
                 self._quoted = not self._quoted
             elif token == b"(":
-                self._row, begin = hashlib.sha256(), position
+                self._row, begin, self._column = hashlib.sha256(), position, 0
+            elif token == b",":
+                self._column += 1
             elif token == b")":
                 self._row.update(text[begin : found.start()])
                 self._sum += int.from_bytes(self._row.digest())
@@ -114,6 +127,11 @@ class RowSum:
                 self._row.update(text[begin : found.start()] + (_double(token) if self._quoted else b"0"))
                 begin = position
         self._row.update(text[begin:])
+
+    def _tokens(self) -> re.Pattern[bytes]:
+        if not self._quoted:
+            return _OUTSIDE_COLUMNS if self._json else _OUTSIDE
+        return _INSIDE_JSON if self._column in self._json else _INSIDE
 
 
 def _double(number: bytes) -> bytes:

@@ -112,8 +112,7 @@ def taken(server: Server, schema: str, tools: Tools) -> Iterator[ClientSnapshot]
         if default_of(session, schema) is not None:
             refuse_blindness(session, schema)
         survey = Survey.of(session, server, schema)
-        _refuse_crossing(session, schema)
-        _refuse_misprinted(session, schema)
+        _refuse_foreign_keys(session, schema)
         details = {
             "vendor": server.vendor,
             "version": server.version,
@@ -196,25 +195,26 @@ def _facts(tally: Tally, survey: Survey) -> Sequence[Facts]:
     return [*tally.facts(), *object_facts(survey.restorable), default_facts(survey.default)]
 
 
-def _refuse_crossing(session: Session, schema: str) -> None:
-    crossing = crossing_foreign_keys(session, schema)
-    if crossing:
-        raise RefusedError(
+def _refuse_foreign_keys(session: Session, schema: str) -> None:
+    """Raise :class:`RefusedError` for those that a restore would tear apart, or that nobody could make again."""
+    if crossing := crossing_foreign_keys(session, schema):
+        problem = (
             f"a restore of {session.url.with_database(schema)} would tear apart what foreign keys hold together across "
-            f"two schemas: {', '.join(crossing)}",
-            hint="No backup was made, since it could not be restored. Drop the foreign key, or move the table.",
+            f"two schemas: {', '.join(crossing)}"
         )
-
-
-def _refuse_misprinted(session: Session, schema: str) -> None:
-    misprinted = misprinted_foreign_keys(session, schema)
-    if misprinted:
-        raise RefusedError(
+        advice = "Drop the foreign key, or move the table."
+    elif misprinted := misprinted_foreign_keys(session, schema):
+        problem = (
             f"MariaDB prints names with a backtick in a foreign key so that no server reads them: "
-            f"{', '.join(misprinted)}, or a column of it",
-            hint="No backup was made, since nobody could restore it. Give the key a name without any "
-            "(ALTER TABLE ... DROP FOREIGN KEY ..., ADD CONSTRAINT ...), or the column (... RENAME COLUMN ...).",
+            f"{', '.join(misprinted)}, or a column of it"
         )
+        advice = (
+            "Give the key a name without any (ALTER TABLE ... DROP FOREIGN KEY ..., ADD CONSTRAINT ...), or the column "
+            "(... RENAME COLUMN ...)."
+        )
+    else:
+        return
+    raise RefusedError(problem, hint=f"No backup was made, since it could not be restored. {advice}")
 
 
 def _until_tables(pieces: Iterator[bytes]) -> list[bytes]:

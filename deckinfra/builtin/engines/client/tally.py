@@ -22,8 +22,8 @@ from .sections import FRAME, TABLE, Run
 
 DEFINITION: Final = "definition"
 
-NUMBERS: Final = "numbers"
-"""Of a table in whose JSON there are numbers that come back as the nearest DOUBLE."""
+NUMBERS: Final = "numbers of "
+"""What the name of a column follows in whose JSON there are numbers that come back as the nearest DOUBLE."""
 
 # Not the same in what was restored, and yet the same: a counter for numbers to come, which others move at any time;
 # and a column's charset beside its collation, which MySQL prints from the second time on, though it says nothing new.
@@ -47,7 +47,8 @@ class _Table:
         self._text = RowText()
         self._counter = RowCounter()
         self._data = hashlib.sha256() if pardoned is None else None
-        self._sum = None if pardoned is None else RowSum(json=NUMBERS in pardoned)
+        self._pardoned = pardoned or ()
+        self._sum: RowSum | None = None
 
     def add(self, data: bytes, fresh: bool) -> None:
         self.has_rows = True
@@ -55,6 +56,10 @@ class _Table:
         self._counter.add(text)
         if self._data:
             self._data.update(data)
+            return
+        if self._sum is None and text:
+            columns = enumerate(self._text.columns)
+            self._sum = RowSum([place for place, name in columns if f"{NUMBERS}{name}" in self._pardoned])
         if self._sum:
             self._sum.add(text)
 
@@ -63,9 +68,7 @@ class _Table:
         return self._counter.rows
 
     def checksum(self) -> str:
-        found = self._data or self._sum
-        assert found is not None
-        return found.hexdigest()
+        return (self._data or self._sum or RowSum()).hexdigest()
 
 
 class Tally:

@@ -72,12 +72,12 @@ class Compose:
         """Fetch the images of ``services``."""
         return self.command("pull", *services, timeout=timeout)
 
-    def up(self, services: Sequence[str], timeout: float, *, orphans: bool = True) -> Command:
-        """Create and start ``services`` and what they depend on, from images that are here.
+    def up(self, services: Sequence[str], timeout: float, *, orphans: bool = True, alone: bool = False) -> Command:
+        """Create and start ``services`` and, but for ``alone``, what they depend on, from images that are here.
 
         Without ``orphans``, containers of services that the files do not describe are removed.
         """
-        also = () if orphans else ("--remove-orphans",)
+        also = (*(() if orphans else ("--remove-orphans",)), *(("--no-deps",) if alone else ()))
         return self.command("up", "--detach", "--no-build", "--pull", "never", *also, *services, timeout=timeout)
 
     def down(self, *, volumes: bool, timeout: float) -> Command:

@@ -202,7 +202,9 @@ def _service(described: Described, containers: Sequence[Container]) -> Service:
     """Describe a service by its containers: where it has several, by one that is not ready."""
     services = [_look(described, container.attrs, str(container.name)) for container in containers]
     unready = [service for service in services if not service.ready]
-    absent = Service(described.name, "absent", one_shot=described.one_shot, image=described.image)
+    absent = Service(
+        described.name, "absent", one_shot=described.one_shot, image=described.image, needs=described.after
+    )
     return next(iter([*unready, *services]), absent)
 
 
@@ -224,6 +226,7 @@ def _look(described: Described, attributes: Mapping[str, Any], container: str) -
         started=None if started == _NEVER else datetime.fromisoformat(started),
         restarts=attributes.get("RestartCount", 0),
         detail=_said(health),
+        needs=described.after,
     )
 
 

@@ -97,6 +97,12 @@ _FAULTS: Final[Sequence[_Fault]] = (
         "What runs goes on. If it is a secret, 'invoke env.init -e {name}' makes it.",
     ),
     _fault(
+        r"error while mounting volume '\S*?/volumes/([^/']+)/_data'.*: mount (.+?):/.*: no such file or directory",
+        "the volume {0} is a name for {1}, which is not there",
+        "What runs goes on. If this folder was moved from there: 'docker compose down', then 'docker volume rm {0}', "
+        f"which removes the name only, {_AGAIN}",
+    ),
+    _fault(
         r'unable to start container process: exec: "?([^":]+)"?: (.*?)(?:: unknown)?$',
         "a container cannot start: its command '{0}' is not usable ({1})",
         "What else runs goes on. Look at its entrypoint and command in the compose files.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -11,6 +11,25 @@ from pydantic_core import PydanticCustomError
 from deckinfra.core.settings import SettingsGroup, setting
 
 _PROJECT: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_MEMORY: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?[bkmg]b?", re.IGNORECASE)
+
+
+def _processors(whose: str) -> Any:
+    return setting(
+        None,
+        gt=0,
+        description=f"How many processors {whose} may use, where the compose files limit that. Not set, they say.",
+        example="1.5",
+    )
+
+
+def _memory(whose: str) -> Any:
+    return setting(
+        None,
+        description=f"How much memory {whose} may use, where the compose files limit that: bytes, with b, k, m or g. "
+        "Not set, they say.",
+        example="512m",
+    )
 
 
 class DockerSettings(SettingsGroup):
@@ -51,6 +70,12 @@ class DockerSettings(SettingsGroup):
     app_version: str | None = setting(
         None, description="The tag of the application's image. Not set, the compose files say.", example="1.4.0"
     )
+    app_cpus: float | None = _processors("the application")
+    app_memory: str | None = _memory("the application")
+    database_cpus: float | None = _processors("the database")
+    database_memory: str | None = _memory("the database")
+    ops_cpus: float | None = _processors("each task in a container")
+    ops_memory: str | None = _memory("each task in a container")
     stack_timeout: float = setting(
         180, gt=0, description="How many seconds the services have, all together, to start and become healthy."
     )
@@ -71,3 +96,11 @@ class DockerSettings(SettingsGroup):
             hint = "Use lower-case letters, digits, - and _, with a letter or digit first."
             raise PydanticCustomError("setting", "{reason}", {"reason": "is no name for a stack", "hint": hint})
         return name
+
+    @field_validator("app_memory", "database_memory", "ops_memory")
+    @classmethod
+    def _is_memory(cls, text: str | None) -> str | None:
+        if text is not None and not _MEMORY.fullmatch(text):
+            hint = "Write a number and a unit: 512m, 2g."
+            raise PydanticCustomError("setting", "{reason}", {"reason": "is no amount of memory", "hint": hint})
+        return text

@@ -78,7 +78,7 @@ class DockerStack:
         return self._group.stack_timeout
 
     def check(self) -> None:
-        """Look for Docker, for a Compose that is not too old, and whether the compose files are valid."""
+        """Look for Docker, for a Compose that is not too old, whether the files are valid, and whose the stack is."""
         self._client.ask(Command(("docker", "--version"), _LOOK_LIMIT), "the command 'docker' is not usable")
         self._engine.check()
         version = self._client.ask(
@@ -90,7 +90,7 @@ class DockerStack:
                 f"Compose is of version {version.strip()}, and {oldest} or later is needed",
                 hint="Nothing was changed. Update the plugin docker-compose-plugin, then run it again.",
             )
-        self._model.services  # noqa: B018 - reading them is the check
+        self.volumes()
 
     def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
         """Build images by ``docker compose build``; those of services in profiles, too."""
@@ -117,6 +117,7 @@ class DockerStack:
         timeout: float,
         output: Callable[[bytes], None],
         until: Callable[[], bool] | None = None,
+        alone: bool = False,
     ) -> None:
         """Start by ``docker compose up``, which waits for the conditions of ``depends_on``.
 
@@ -124,14 +125,13 @@ class DockerStack:
         """
         self._settings.group(DatabaseSettings)
         # What the recorded files do not describe came with what is gone back from.
-        orphans = self._recorded is None or bool(services)
-        command = self._compose.up(self._chosen(services), timeout, orphans=orphans)
+        orphans = self._recorded is None or (bool(services) and not alone)
+        command = self._compose.up(self._chosen(services), timeout, orphans=orphans, alone=alone)
         self._client.act(command, output, "the stack could not be started", until=until)
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
-        """Stop by ``docker compose down``; volumes only where this folder is the one that they belong to."""
-        if volumes:
-            self.volumes()
+        """Stop by ``docker compose down``, where this folder is the one that the stack belongs to."""
+        self.volumes()
         command = self._compose.down(volumes=volumes, timeout=_STOP_LIMIT)
         self._client.act(command, output, "the stack could not be stopped")
 
@@ -211,6 +211,7 @@ class DockerStack:
     def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
         """Run by ``docker compose run``, after what the service depends on; stopped when it has to end early."""
         (name,) = self._named([service])
+        self.volumes()
         self.prepare([name], output=output)
         container = f"{self._model.name}-{name}-run-{secrets.token_hex(6)}"
         command = self._compose.run(name, argv, container=container, timeout=_RUN_LIMIT)

@@ -55,16 +55,20 @@ def refuse_another_folders(
     """
     here = root.resolve()
     others = {folder for folder in folders if folder and Path(folder).resolve() != here}
+    names = []
     for each in known:
         device = _device(options.get(each.volume.name, {}))
         if each.volume.folder and device and Path(device).resolve() != Path(each.volume.folder).resolve():
             others.add(device)
+            names.append(each.volume.name)
     if others:
+        moved = "'docker compose down'"
+        if names:
+            moved += f", then 'docker volume rm {' '.join(names)}', which removes a name and no data"
         raise RefusedError(
             f"the stack '{project}' belongs to another folder: {', '.join(sorted(others))}",
             hint="Nothing was changed. Work with it from there, or give this folder's stack a name of its own "
-            "(COMPOSE_PROJECT_NAME). If that folder is no more, 'docker compose ls' shows the stack, and "
-            "'docker volume rm' removes its volumes by name.",
+            f"(COMPOSE_PROJECT_NAME). If this folder was moved from there: {moved}.",
         )
 
 

@@ -17,3 +17,11 @@ def database(server: Server) -> Iterator[str]:
     with name_of_a_database(server) as name:
         run(server, None, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
         yield name
+
+
+@pytest.fixture
+def mysql_database(mysql_server: Server) -> Iterator[str]:
+    """The name of an empty database on MySQL, for what MariaDB has not."""
+    with name_of_a_database(mysql_server) as name:
+        run(mysql_server, None, f"CREATE DATABASE {quoted(name)}")
+        yield name

@@ -89,34 +89,62 @@ def test_what_comes_back_in_another_way_is_compared_but_for_that(
 
 @pytest.mark.parametrize("numbered", ["id INT PRIMARY KEY", "id INT NULL, UNIQUE (id)"])
 def test_decimals_in_json_are_named_and_all_else_is_compared(
-    mysql_server: Server, tmp_path: Path, numbered: str
+    mysql_server: Server, mysql_database: str, tmp_path: Path, numbered: str
 ) -> None:
-    with name_of_a_database(mysql_server) as name:
-        price = (
-            "CAST(1.10 AS DECIMAL(4, 2)), CAST(2 AS DECIMAL(4, 2)), CAST('-1234567890123456789012' AS DECIMAL(30, 0))"
+    price = "CAST(1.10 AS DECIMAL(4, 2)), CAST(2 AS DECIMAL(4, 2)), CAST('-1234567890123456789012' AS DECIMAL(30, 0))"
+    run(
+        mysql_server,
+        mysql_database,
+        f"CREATE TABLE t ({numbered}, j JSON, s VARCHAR(9))",
+        f"INSERT INTO t VALUES (1, JSON_ARRAY({price}, 'it''s \\\\ 1.10'), '1.10')",
+        "INSERT INTO t VALUES (2, NULL, ''), (3, '[1.5]', NULL), (4, CAST(0.10 AS JSON), '-0')",
+        "INSERT INTO t VALUES (5, '\"1.10\"', 'x')",
+    )
+    engine = engine_on(mysql_server, mysql_database, tmp_path)
+    snapshot = taken(engine)
+    assert any("t.j numbers with a decimal point" in warning for warning in snapshot.details["warnings"])
+    for change in (
+        "j = '[1.6]' WHERE id = 3",
+        "j = JSON_SET(j, '$[0]', 1.2) WHERE id = 1",
+        "s = 'y' WHERE id = 5",
+        "s = '1.1' WHERE id = 1",
+    ):
+        found = differences(
+            engine,
+            snapshot,
+            partial(lambda text, schema: run(mysql_server, schema, f"UPDATE t SET {text}"), change),
         )
-        run(
-            mysql_server,
-            None,
-            f"CREATE DATABASE {quoted(name)}",
-            f"USE {quoted(name)}",
-            f"CREATE TABLE t ({numbered}, j JSON, s VARCHAR(9))",
-            f"INSERT INTO t VALUES (1, JSON_ARRAY({price}, 'it''s \\\\ 1.10'), '1.10')",
-            "INSERT INTO t VALUES (2, NULL, ''), (3, '[1.5]', NULL), (4, CAST(0.10 AS JSON), '-0')",
-            "INSERT INTO t VALUES (5, '\"1.10\"', 'x')",
-        )
-        engine = engine_on(mysql_server, name, tmp_path)
-        snapshot = taken(engine)
-        assert any("t.j numbers with a decimal point" in warning for warning in snapshot.details["warnings"])
-        for change in ("j = '[1.6]' WHERE id = 3", "j = JSON_SET(j, '$[0]', 1.2) WHERE id = 1", "s = 'y' WHERE id = 5"):
-            found = differences(
-                engine,
-                snapshot,
-                partial(lambda text, schema: run(mysql_server, schema, f"UPDATE t SET {text}"), change),
-            )
-            assert found == ["table 't' has another checksum"]
-        restored(engine, snapshot)
-        assert run(mysql_server, name, "SELECT COUNT(*) FROM t") == [(5,)]
+        assert found == ["table 't' has another checksum"]
+    restored(engine, snapshot)
+    assert run(mysql_server, mysql_database, "SELECT COUNT(*) FROM t") == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("value", "there", "back"),
+    [
+        ("JSON_OBJECT('a', JSON_ARRAY(CAST('2026-02-03 04:05' AS DATETIME)))", "DATETIME", "STRING"),
+        ("JSON_OBJECT('a', JSON_ARRAY(CAST(0x00FF AS BINARY)))", "BLOB", "STRING"),
+        ("'{\"a\": [1.5]}'", "DOUBLE", "DOUBLE"),
+    ],
+)
+def test_what_becomes_text_within_json_is_named(
+    mysql_server: Server, mysql_database: str, tmp_path: Path, value: str, there: str, back: str
+) -> None:
+    run(
+        mysql_server,
+        mysql_database,
+        "CREATE TABLE t (id INT PRIMARY KEY, j JSON)",
+        f"INSERT INTO t VALUES (1, {value}), (2, NULL), (3, '\"2026-02-03\"')",
+    )
+    kind = "SELECT JSON_TYPE(JSON_EXTRACT(j, '$.a[0]')) FROM t WHERE id = 1"
+    assert run(mysql_server, mysql_database, kind) == [(there,)]
+    engine = engine_on(mysql_server, mysql_database, tmp_path)
+    snapshot = taken(engine)
+    said = ["of t.j dates, times and binary values within JSON come back as text"] if there != back else []
+    assert snapshot.details["warnings"] == said
+    assert snapshot.details["by_rows"] == {}, "it is the same text, and compared to the bit"
+    restored(engine, snapshot)
+    assert run(mysql_server, mysql_database, kind) == [(back,)]
 
 
 def test_ordinary_rows_are_compared_to_the_bit(server: Server, database: str, tmp_path: Path) -> None:

@@ -213,24 +213,23 @@ def test_the_number_of_the_next_row_is_no_part_of_a_definition(beginning: str) -
     assert found[0] == found[1]
 
 
-def test_a_table_in_a_tablespace_is_backed_up_while_others_write(mysql_server: Server, tmp_path: Path) -> None:
-    with name_of_a_database(mysql_server) as name:
-        run(
-            mysql_server,
-            None,
-            f"CREATE DATABASE {quoted(name)}",
-            f"USE {quoted(name)}",
-            "CREATE TABLESPACE roomy ADD DATAFILE 'roomy.ibd'",
-            "CREATE TABLE t (a INT AUTO_INCREMENT PRIMARY KEY) TABLESPACE roomy",
-            "INSERT INTO t VALUES (NULL)",
-        )
-        try:
-            engine = engine_on(mysql_server, name, tmp_path)
-            with engine.snapshot() as snapshot:
-                run(mysql_server, name, "INSERT INTO t VALUES (NULL)")
-                list(snapshot.chunks())
-        finally:
-            run(mysql_server, name, "DROP TABLE t", "DROP TABLESPACE roomy")
+def test_a_table_in_a_tablespace_is_backed_up_while_others_write(
+    mysql_server: Server, mysql_database: str, tmp_path: Path
+) -> None:
+    run(
+        mysql_server,
+        mysql_database,
+        "CREATE TABLESPACE roomy ADD DATAFILE 'roomy.ibd'",
+        "CREATE TABLE t (a INT AUTO_INCREMENT PRIMARY KEY) TABLESPACE roomy",
+        "INSERT INTO t VALUES (NULL)",
+    )
+    try:
+        engine = engine_on(mysql_server, mysql_database, tmp_path)
+        with engine.snapshot() as snapshot:
+            run(mysql_server, mysql_database, "INSERT INTO t VALUES (NULL)")
+            list(snapshot.chunks())
+    finally:
+        run(mysql_server, mysql_database, "DROP TABLE t", "DROP TABLESPACE roomy")
 
 
 def test_a_foreign_key_into_another_schema_is_refused_before_anything_is_read(
@@ -249,14 +248,11 @@ def test_a_foreign_key_into_another_schema_is_refused_before_anything_is_read(
         run(server, database, "DROP TABLE child")
 
 
-def test_what_no_backup_holds_is_warned_of(mysql_server: Server, tmp_path: Path) -> None:
-    with name_of_a_database(mysql_server) as name:
-        run(
-            mysql_server,
-            None,
-            f"CREATE DATABASE {quoted(name)}",
-            f"USE {quoted(name)}",
-            "CREATE LIBRARY shared LANGUAGE JAVASCRIPT AS $$ export function f(n) { return n } $$",
-        )
-        warnings = taken(engine_on(mysql_server, name, tmp_path)).details["warnings"]
+def test_what_no_backup_holds_is_warned_of(mysql_server: Server, mysql_database: str, tmp_path: Path) -> None:
+    run(
+        mysql_server,
+        mysql_database,
+        "CREATE LIBRARY shared LANGUAGE JAVASCRIPT AS $$ export function f(n) { return n } $$",
+    )
+    warnings = taken(engine_on(mysql_server, mysql_database, tmp_path)).details["warnings"]
     assert any("library 'shared'" in warning for warning in warnings)

@@ -115,6 +115,13 @@ SAID = [
         "'invoke env.init -e staging'",
     ),
     (
+        "Error response from daemon: error while mounting volume '/var/lib/docker/volumes/shop_backups/_data': failed "
+        "to mount local volume: mount /srv/my shop/backups:/var/lib/docker/volumes/shop_backups/_data, flags: 0x1000: "
+        "no such file or directory",
+        "the volume shop_backups is a name for /srv/my shop/backups, which is not there",
+        "'docker volume rm shop_backups', which removes the name only",
+    ),
+    (
         "Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime "
         'create failed: runc create failed: unable to start container process: exec: "nosuch": executable file not '
         "found in $PATH: unknown",

@@ -28,7 +28,15 @@ def test_a_stack_may_not_be_called(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"compose_files": ()}, {"stack_timeout": 0}, {"database_port": 65536}, {"database_port": -1}]
+    "values",
+    [
+        {"compose_files": ()},
+        {"stack_timeout": 0},
+        {"database_port": 65536},
+        {"database_port": -1},
+        {"app_cpus": 0},
+        {"ops_cpus": "two"},
+    ],
 )
 def test_what_makes_no_sense_is_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
@@ -42,3 +50,14 @@ def test_what_compose_itself_reads_names_the_same_files() -> None:
         DockerSettings(compose_files=files, compose_file="a.yml")
     with pytest.raises(ValidationError, match="is not what COMPOSE_FILES says"):
         DockerSettings(compose_file="docker-compose.yml:docker-compose.dev.yml")
+
+
+@pytest.mark.parametrize("text", ["512m", "2g", "1.5GB", "1073741824b"])
+def test_memory_is_a_number_with_a_unit(text: str) -> None:
+    assert DockerSettings(database_memory=text).database_memory == text
+
+
+@pytest.mark.parametrize("text", ["512", "2 g", "2x", "-1g", "lots"])
+def test_what_is_no_amount_of_memory_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="is no amount of memory"):
+        DockerSettings(app_memory=text)

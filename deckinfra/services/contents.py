@@ -1,0 +1,55 @@
+"""What a snapshot holds by its manifest, and what people would miss after a restore of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from deckinfra.core.manifest import Manifest, format_time
+from deckinfra.ports import VERSION_TABLE, DatabaseState
+
+_MOST = 5
+
+
+def holds_rows(manifest: Manifest) -> bool:
+    """Whether a table of the snapshot has a row, the table of revisions excepted. In doubt, one has."""
+    return any(rows != 0 for rows in _rows(manifest).values())
+
+
+def lacks(
+    manifest: Manifest, live: DatabaseState | None, revisions: Sequence[str], others: Iterable[Manifest]
+) -> Iterator[str]:
+    """Say what people would miss after a restore of a snapshot that has nothing where there is, or was, something.
+
+    ``live`` is the live database (None: it cannot be looked at), ``revisions`` are its revisions. ``others`` are
+    snapshots, newest first: those taken before this one, of the same project and environment, are compared with it,
+    since what is backed up after an accident is what the accident left.
+    """
+    tables = _rows(manifest)
+    if live is not None and live.tables and not tables:
+        yield f"snapshot {manifest.id} has no table, and the database has {len(live.tables)} now"
+    if revisions and not manifest.revisions:
+        yield (
+            f"snapshot {manifest.id} has no revision, and the database is at {', '.join(revisions)}: "
+            "it was taken before the first migration"
+        )
+    for earlier in others:
+        if earlier.origin != manifest.origin or earlier.id >= manifest.id:
+            continue
+        gone = {name: rows for name, rows in _rows(earlier).items() if rows and tables.get(name, bool(tables)) == 0}
+        if gone:
+            yield (
+                f"snapshot {manifest.id} has no row of {_listed(gone)}, and an earlier one, {earlier.id} of "
+                f"{format_time(earlier.time)}, has {sum(gone.values()):,}"
+            )
+            return
+
+
+def _rows(manifest: Manifest) -> Mapping[str, int | None]:
+    """Give how many rows each table has; None where its engine does not tell."""
+    return {fact.name: fact.rows for fact in manifest.facts if fact.kind == "table" and fact.name != VERSION_TABLE}
+
+
+def _listed(names: Iterable[str]) -> str:
+    found = [f"'{name}'" for name in names]
+    more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
+    return f"{'tables' if len(found) > 1 else 'table'} {', '.join(found[:_MOST])}{more}"

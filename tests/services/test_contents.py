@@ -1,0 +1,86 @@
+"""What a snapshot holds by its manifest: what is empty, and what a restore of it would lose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pytest
+
+from deckinfra.core.manifest import Facts, Manifest, Origin
+from deckinfra.services.contents import holds_rows, lacks
+from tests.repository.support import NOON
+
+HERE = Origin("deck", "local")
+
+
+def _manifest(hour: int, rows: Mapping[str, int | None], origin: Origin = HERE) -> Manifest:
+    moment = NOON + timedelta(hours=hour)
+    facts = tuple(Facts("table", name, rows=count) for name, count in rows.items())
+    return Manifest(
+        id=f"{moment:%Y%m%dT%H%M%SZ}-00000000",
+        time=moment,
+        seconds=1.0,
+        origin=origin,
+        engine="client",
+        database="deck",
+        revisions=("0001",),
+        host="host",
+        tool="test",
+        size=1,
+        added_bytes=1,
+        added_objects=1,
+        facts=(*facts, Facts("view", "seen", checksum="0")),
+        parts=(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "holds"),
+    [
+        ({}, False),
+        ({"alembic_version": 1}, False),
+        ({"users": 0, "decks": 0, "alembic_version": 1}, False),
+        ({"users": 0, "decks": 1}, True),
+        ({"users": None}, True),
+    ],
+)
+def test_a_snapshot_holds_rows_if_a_table_has_one_and_not_only_that_of_revisions(
+    rows: dict[str, int | None], holds: bool
+) -> None:
+    assert holds_rows(_manifest(0, rows)) == holds
+
+
+def test_a_snapshot_taken_after_an_accident_is_told_by_an_earlier_one() -> None:
+    last = _manifest(9, {"users": 0, "decks": 0, "cards": 7, "alembic_version": 1})
+    earlier = [
+        _manifest(8, {"users": 0, "decks": 0, "cards": 7}),
+        _manifest(7, {"users": 2, "decks": 1001}),
+        _manifest(6, {"users": 9}),
+    ]
+    (said,) = lacks(last, None, (), [last, *earlier])
+    assert said == (
+        f"snapshot {last.id} has no row of tables 'users', 'decks', and an earlier one, {earlier[1].id} of "
+        "2026-11-22T19:00:00Z, has 1,003"
+    )
+
+
+def test_one_without_any_table_is_told_by_all_that_an_earlier_one_has() -> None:
+    earlier = _manifest(1, {f"t{number}": 1 for number in range(7)})
+    (said,) = lacks(_manifest(2, {"alembic_version": 1}), None, (), [earlier])
+    assert "has no row of tables 't0', 't1', 't2', 't3', 't4' and 2 more, and an earlier one" in said
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        _manifest(3, {"users": 5}),
+        _manifest(1, {"users": 5}, Origin("deck", "production")),
+        _manifest(1, {"users": 0}),
+        _manifest(1, {"users": None}),
+        _manifest(1, {"dropped": 5}),
+    ],
+    ids=["later", "of another environment", "empty as well", "not known", "of a table that is gone"],
+)
+def test_what_tells_of_no_accident_is_not_warned_of(other: Manifest) -> None:
+    assert list(lacks(_manifest(2, {"users": 0, "cards": 1}), None, (), [other])) == []
