@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,13 @@ from .server import Session
 
 _TABLE_TYPES: Final = ("BASE TABLE", "SYSTEM VERSIONED", "SEQUENCE", "VIEW", "TEMPORARY")
 """Kinds of what stands among the tables, that are dumped or taken down; temporary ones are only their session's."""
+
+# Not the same in what was restored, and yet the same: a counter for numbers to come, which others move at any time;
+# and a column's charset beside its collation, which MySQL prints from the second time on, though it says nothing new.
+_COUNTER: Final = re.compile(
+    rb"^(\) (?:/\*!\d+ TABLESPACE (?:`(?:[^`]|``)*`|\w+) .*?\*/ )?ENGINE=\w+) AUTO_INCREMENT=\d+", re.MULTILINE
+)
+_CHARSET: Final = re.compile(rb" CHARACTER SET \w+(?= COLLATE \w)")
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,26 @@ def tables(session: Session, schema: str) -> tuple[str, ...]:
         schema,
     )
     return tuple(row[0] for row in rows)
+
+
+def rows_elsewhere(session: Session, schema: str) -> tuple[str, ...]:
+    """Give the tables whose rows are in other tables, or on other servers: nobody backs them up here."""
+    found = session.query(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
+        "AND ENGINE IN ('MRG_MYISAM', 'MRG_ISAM', 'FEDERATED', 'OQGRAPH') ORDER BY TABLE_NAME",
+        schema,
+    )
+    return tuple(name for (name,) in found)
+
+
+def without_counter(definition: bytes) -> bytes:
+    """Give a statement that makes a table without the number that its next row would have."""
+    return _COUNTER.sub(rb"\1", definition)
+
+
+def comparable(definition: bytes) -> bytes:
+    """Give a statement that makes a table without what may differ in a table that is just like it."""
+    return _CHARSET.sub(b"", without_counter(definition))
 
 
 def size(session: Session, schema: str) -> int:

@@ -20,16 +20,17 @@ from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError, RefusedError
 from deckinfra.mysql import Server, Session, crossing_foreign_keys
-from deckinfra.mysql.tables import default_of, misprinted_foreign_keys
+from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
+from deckinfra.mysql.tables import default_of, misprinted_foreign_keys, rows_elsewhere
 from deckinfra.ports import MAX_CHUNK, Chunk
 
+from .limits import refuse_names, warnings
 from .losses import losses
 from .sections import FRAME, Chunker, Splitter
 from .stream import DumpStream, dumping
-from .survey import Survey, default_facts, object_facts, refuse_blindness, warnings
 from .tally import Tally
 from .tools import MAX_PACKET, Tools
-from .witness import Moment, moment, refuse_difference, refuse_settings, rows_elsewhere
+from .witness import Moment, moment, refuse_difference
 
 OBJECTS: Final = "objects"
 """The kind of the part that holds views, triggers, routines and events, as JSON."""
@@ -111,6 +112,7 @@ def taken(server: Server, schema: str, tools: Tools) -> Iterator[ClientSnapshot]
         refuse_settings(session)
         if default_of(session, schema) is not None:
             refuse_blindness(session, schema)
+        refuse_names(session, schema)
         survey = Survey.of(session, server, schema)
         _refuse_foreign_keys(session, schema)
         details = {

@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from deckinfra.core.manifest import Facts
+from deckinfra.mysql.tables import comparable
 from deckinfra.ports import VERSION_TABLE
 
 from .rows import INSERT, RowCounter, RowSum, RowText
@@ -25,19 +26,8 @@ DEFINITION: Final = "definition"
 NUMBERS: Final = "numbers of "
 """What the name of a column follows in whose JSON there are numbers that come back as the nearest DOUBLE."""
 
-# Not the same in what was restored, and yet the same: a counter for numbers to come, which others move at any time;
-# and a column's charset beside its collation, which MySQL prints from the second time on, though it says nothing new.
-_COUNTER: Final = re.compile(
-    rb"^(\) (?:/\*!\d+ TABLESPACE (?:`(?:[^`]|``)*`|\w+) .*?\*/ )?ENGINE=\w+) AUTO_INCREMENT=\d+", re.MULTILINE
-)
-_CHARSET: Final = re.compile(rb" CHARACTER SET \w+(?= COLLATE \w)")
 _TEXT: Final = re.compile(rb"'((?:[^'\\]|\\.)*)'")
 _MOST: Final = 1024 * 1024
-
-
-def without_counter(definition: bytes) -> bytes:
-    """Give a statement that makes a table without the number that its next row would have."""
-    return _COUNTER.sub(rb"\1", definition)
 
 
 class _Table:
@@ -107,8 +97,7 @@ class Tally:
     def facts(self) -> Iterator[Facts]:
         """Give rows and a checksum of the data of each table, and a checksum of each definition."""
         for (kind, name), table in self._tables.items():
-            text = _CHARSET.sub(b"", without_counter(bytes(table.definition)))
-            definition = hashlib.sha256(text).hexdigest()
+            definition = hashlib.sha256(comparable(bytes(table.definition))).hexdigest()
             if kind == TABLE:
                 yield Facts(TABLE, name, table.rows, table.checksum())
                 yield Facts(DEFINITION, name, checksum=definition)

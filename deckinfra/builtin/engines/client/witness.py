@@ -15,47 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from deckinfra.errors import DatabaseError, RefusedError
+from deckinfra.errors import DatabaseError
 from deckinfra.mysql import Server, Session
 from deckinfra.mysql.names import qualified
 
 from .tools import LIMIT
 
-ALL_ROWS: Final = 2**64 - 1
-"""What ``sql_select_limit`` is where a SELECT gives all rows."""
-
 _WRITTEN: Final = {
     "mysql": ("Innodb_rows_inserted", "Innodb_rows_deleted"),
     "mariadb": ("Handler_write", "Handler_delete"),
 }
-_HISTORY: Final = "system_versioning_asof"
-
-
-def refuse_settings(session: Session) -> None:
-    """Raise :class:`RefusedError` where the server is set to give a connection fewer or other rows than there are.
-
-    A tool goes by such settings like anybody, and there is no option of both vendors' by which it would not.
-    """
-    rows = session.query(
-        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sql_select_limit', '{_HISTORY}') "
-        f"AND Value NOT IN ('{ALL_ROWS}', 'DEFAULT')"
-    )
-    for name, value in rows:
-        usual = "DEFAULT" if name == _HISTORY else str(ALL_ROWS)
-        raise RefusedError(
-            f"the server of {session.url} is set to {name} = {value}: a dump tool would not see all rows",
-            hint=f"No backup was made. Run SET GLOBAL {name} = {usual} there, then run this again.",
-        )
-
-
-def rows_elsewhere(session: Session, schema: str) -> tuple[str, ...]:
-    """Give the tables whose rows are in other tables, or on other servers: the tools leave them out."""
-    found = session.query(
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
-        "AND ENGINE IN ('MRG_MYISAM', 'MRG_ISAM', 'FEDERATED', 'OQGRAPH') ORDER BY TABLE_NAME",
-        schema,
-    )
-    return tuple(name for (name,) in found)
 
 
 class Moment:

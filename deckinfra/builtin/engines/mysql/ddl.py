@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deckinfra.core.manifest import Facts
+from deckinfra.mysql.tables import comparable
 
 _TOKEN: Final = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|[(),]", re.DOTALL)
 _FOREIGN: Final = re.compile(r"CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY|FOREIGN KEY")
@@ -20,7 +21,6 @@ _PLAIN: Final = re.compile(r"(?:UNIQUE )?KEY `")
 _PRIMARY: Final = re.compile(r"PRIMARY KEY \((`(?:[^`]|``)*`)")
 _COLUMN: Final = re.compile(r"`(?:[^`]|``)*`")
 _COUNTED: Final = re.compile(r"\bAUTO_INCREMENT\b")
-_COUNTER: Final = re.compile(r" AUTO_INCREMENT=\d+")
 _STRING: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`", re.DOTALL)
 _SORTING: Final = ("InnoDB", "ROCKSDB")
 """Engines that are quicker at an index made of rows that are there. Others get all of theirs at once."""
@@ -53,17 +53,9 @@ def taken_apart(definition: str, engine: str) -> Definition:
     return Definition(f"{head}\n  {(',' + chr(10) + '  ').join(kept)}\n{tail}", keys, foreign)
 
 
-def without_counter(definition: str) -> str:
-    """Give a definition without the value that AUTO_INCREMENT is at, which any insert changes."""
-    _, _, tail = _items(definition) or ("", (), "")
-    plain = _outside(_COUNTER, tail)
-    return definition[: len(definition) - len(tail)] + plain
-
-
 def fact_of_definition(name: str, definition: str) -> Facts:
     """Give the facts of a table's definition."""
-    text = without_counter(definition).encode()
-    return Facts("definition", name, checksum=hashlib.sha256(text).hexdigest())
+    return Facts("definition", name, checksum=hashlib.sha256(comparable(definition.encode())).hexdigest())
 
 
 def _may_wait(items: Sequence[str], engine: str) -> bool:
@@ -95,14 +87,3 @@ def _items(definition: str) -> tuple[str, list[str], str] | None:
             items.append(definition[begin : token.start()].strip())
             begin = token.end()
     return None
-
-
-def _outside(pattern: re.Pattern[str], text: str) -> str:
-    """Take out what matches, but for the first time only, and not in quotes."""
-    position = 0
-    while found := pattern.search(text, position):
-        quotes = [each.span() for each in _STRING.finditer(text)]
-        if not any(begin <= found.start() < end for begin, end in quotes):
-            return text[: found.start()] + text[found.end() :]
-        position = found.end()
-    return text

@@ -11,14 +11,14 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Any, Final
 
-from deckinfra.builtin.engines.client.survey import Survey
-from deckinfra.builtin.engines.client.witness import rows_elsewhere
 from deckinfra.core.documents import decode, field_of
 from deckinfra.core.manifest import Facts, Part
 from deckinfra.errors import DamagedError, DatabaseError, RefusedError
 from deckinfra.mysql import ObjectSet, Scratch, Server, Session
 from deckinfra.mysql.faults import ACCESS_DENIED, code_of
 from deckinfra.mysql.names import qualified, quoted
+from deckinfra.mysql.survey import Survey
+from deckinfra.mysql.tables import rows_elsewhere
 from deckinfra.ports import SnapshotReader
 
 from .codec import Encode

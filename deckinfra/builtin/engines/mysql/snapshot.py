@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from deckinfra.builtin.engines.client.survey import Survey, default_facts, object_facts, refuse_blindness
-from deckinfra.builtin.engines.client.witness import refuse_settings, rows_elsewhere
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import RefusedError
 from deckinfra.mysql import Server, Session, crossing_foreign_keys, unsupported_objects
 from deckinfra.mysql.names import qualified
-from deckinfra.mysql.tables import default_of
+from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
+from deckinfra.mysql.tables import default_of, rows_elsewhere
 from deckinfra.ports import MAX_CHUNK, VERSION_TABLE, Chunk
 
 from .codec import Encode

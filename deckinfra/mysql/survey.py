@@ -1,4 +1,4 @@
-"""What the server tells of a schema beside its dump: what to leave out, what else to keep, what to warn of."""
+"""What a server tells of a schema before it is read, and after: what to leave out, what else to keep, what changed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from typing import Any, Final
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError, RefusedError
-from deckinfra.mysql import ObjectSet, SchemaObject, Server, Session, missing_rights, unsupported_objects
-from deckinfra.mysql.definitions import EVENT, TRIGGER, VIEW
-from deckinfra.mysql.faults import ACCESS_DENIED, INVALID_VIEW, NO_SUCH_TABLE, code_of
-from deckinfra.mysql.names import qualified
-from deckinfra.mysql.tables import Default, default_of, tables
 
-from .tally import without_counter
-from .witness import rows_elsewhere
+from .definitions import EVENT, TRIGGER, VIEW, SchemaObject
+from .faults import ACCESS_DENIED, INVALID_VIEW, NO_SUCH_TABLE, code_of
+from .names import qualified
+from .objects import ObjectSet
+from .rights import missing_rights
+from .server import Server, Session
+from .tables import Default, default_of, tables, without_counter
 
 _ENDS: Final = re.compile(r" ON SCHEDULE (?:AT |EVERY [^`]*? ENDS )")
 _SHAPE: Final = re.compile(r"@(?:[0-9a-f]{4}|[0-9a-z]{2})")
 _ODD: Final = re.compile(r"[^0-9a-z_]")
+_HISTORY: Final = "system_versioning_asof"
+_ALL_ROWS: Final = 2**64 - 1
+"""What ``sql_select_limit`` is where a SELECT gives all rows."""
+
 _IDENTITIES: Final = {"mysql": "INNODB_TABLES", "mariadb": "INNODB_SYS_TABLES"}
 
 
@@ -32,7 +36,7 @@ class Survey:
 
     ``definitions`` are checksums of the statements that make its tables, ``identities`` tell a table from another that
     took its name; ``unusable`` are views that stand on what there is not any more; ``locking`` are tables that can
-    only be held still by locking them. ``size`` is about how many bytes a dump of it has.
+    only be held still by locking them. ``size`` is about how many bytes its rows have.
     """
 
     default: Default
@@ -55,7 +59,6 @@ class Survey:
                 f"there is no database at {server.url.with_database(schema)}",
                 hint="Is DATABASE_URL right? 'invoke db.migrate' makes a new one; 'invoke db.restore' brings one back.",
             )
-        _refuse_names(session, schema)
         objects = ObjectSet.of(session, schema)
         unusable = tuple(view.name for view in objects.of_kind(VIEW) if not _is_usable(session, schema, view.name))
         definitions = {name: _definition(session, schema, name) for name in tables(session, schema)}
@@ -119,62 +122,27 @@ def default_facts(default: Default) -> Facts:
     return Facts("schema", "default", checksum=hashlib.sha256(text.encode()).hexdigest())
 
 
-def warnings(session: Session, schema: str, survey: Survey) -> list[str]:
-    """Say what a dump of ``schema`` as text cannot bring back, or costs, in sentences.
+def refuse_settings(session: Session) -> None:
+    """Raise :class:`RefusedError` where the server is set to give a connection fewer or other rows than there are.
 
-    What is lost depends on the rows, too: see :mod:`.losses`.
+    Dump tools go by such settings like anybody, and there is no option of both vendors' by which they would not.
     """
-    found = []
-    if survey.locking:
-        found.append(
-            f"all tables were locked while this backup was taken, so that others could change no row: the engine of "
-            f"{_listed(survey.locking)} has no transactions (ALTER TABLE ... ENGINE = InnoDB mends that)"
-        )
-    if survey.unusable:
-        found.append(
-            f"left out, since they do not work and could not be made again: views {_listed(survey.unusable)}; "
-            "mend or drop them"
-        )
-    unsupported = unsupported_objects(session, schema)
-    if unsupported:
-        found.append(f"not in the backup, since this engine knows no such things: {_listed(unsupported)}")
-    elsewhere = rows_elsewhere(session, schema)
-    if elsewhere:
-        found.append(f"of {_listed(elsewhere)} there is no row in the backup: their engine has them in other tables")
-    columns = session.query(
-        "SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COALESCE(COLUMN_DEFAULT, '') "
-        "FROM information_schema.COLUMNS JOIN information_schema.TABLES USING (TABLE_SCHEMA, TABLE_NAME) "
-        "WHERE TABLE_SCHEMA = %s AND TABLE_TYPE <> 'VIEW' AND (DATA_TYPE = 'float' "
-        "OR COLUMN_DEFAULT LIKE '%%nextval(%%') ORDER BY TABLE_NAME, ORDINAL_POSITION",
-        schema,
+    rows = session.query(
+        f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ('sql_select_limit', '{_HISTORY}') "
+        f"AND Value NOT IN ('{_ALL_ROWS}', 'DEFAULT')"
     )
-    floats = [f"{table}.{name}" for table, name, kind, _ in columns if kind.lower() == "float"]
-    sequences = [f"{table}.{name}" for table, name, _, default in columns if "nextval(" in default.lower()]
-    if floats:
-        found.append(
-            f"of {_listed(floats)} only the first six digits are in the backup: no dump tool prints a FLOAT "
-            "whole (DOUBLE or DECIMAL columns come back exactly)"
+    for name, value in rows:
+        usual = "DEFAULT" if name == _HISTORY else str(_ALL_ROWS)
+        raise RefusedError(
+            f"the server of {session.url} is set to {name} = {value}: a backup would not see all rows",
+            hint=f"No backup was made. Run SET GLOBAL {name} = {usual} there, then run this again.",
         )
-    if sequences:
-        found.append(
-            f"the defaults of {_listed(sequences)} name their sequence with the database it is in: "
-            "restoring needs one of that name to be there"
-        )
-    versioned = session.query(
-        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'SYSTEM VERSIONED'",
-        schema,
-    )
-    if versioned:
-        found.append(
-            f"of {_listed([name for (name,) in versioned])} the present rows are in the backup, not their history"
-        )
-    return found
 
 
 def refuse_blindness(session: Session, schema: str) -> None:
     """Raise :class:`RefusedError` if the account may not see all of ``schema``.
 
-    What an account may not see is left out of the server's lists, and so of a dump, without a word.
+    What an account may not see is left out of the server's lists, and so of a backup, without a word.
     """
     missing = missing_rights(session, schema)
     if missing:
@@ -183,25 +151,6 @@ def refuse_blindness(session: Session, schema: str) -> None:
             f"{', '.join(missing)}",
             hint="No backup was made, since it would lack what is not seen. Set DATABASE_ADMIN_USER to an account that "
             "may, or grant this one what it lacks.",
-        )
-
-
-def _listed(names: tuple[str, ...] | list[str]) -> str:
-    most = 20
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _refuse_names(session: Session, schema: str) -> None:
-    rows = session.query(
-        "SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s "
-        "AND CONCAT(TABLE_NAME, COLUMN_NAME) REGEXP '[[:cntrl:]]'",
-        schema,
-    )
-    for (name,) in rows:
-        raise DatabaseError(
-            f"table {name!r} has a line break or another control character in its name or that of a column",
-            hint="No backup was made: dump tools do not write such names so that they can be read. Rename it first.",
         )
 
 
@@ -252,7 +201,7 @@ def _identities(session: Session, vendor: str, schema: str, names: Iterable[str]
 
 
 def _size(session: Session, schema: str) -> int:
-    """Guess the size of a dump: text takes more room than what it says, but a page is not full."""
+    """Guess the size of the rows as text, which takes more room than what it says; but a page is not full."""
     rows = session.query(
         "SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s", schema
     )
