@@ -32,15 +32,11 @@ from deckinfra.errors import DatabaseError, LockedError
 from deckinfra.mysql import Server, Session
 from deckinfra.mysql.faults import ACCESS_DENIED, code_of
 from deckinfra.mysql.names import qualified
-from deckinfra.mysql.server import STATEMENT_LIMIT
 
 BACKUP_STAGES: Final = "backup-stages"
 READ_LOCK: Final = "read-lock"
 TABLE_LOCKS: Final = "table-locks"
 ONE_CONNECTION: Final = "one-connection"
-
-LIMIT: Final = 24 * STATEMENT_LIMIT
-"""Seconds that reading one range may take."""
 
 _BEGIN: Final = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 _NOT_ALLOWED: Final = ACCESS_DENIED | {1045}
@@ -57,12 +53,27 @@ class Point:
 
     ``held`` is how it was held, one of the names above; ``guarded`` tells whether the schema cannot change until it is
     let go; ``position`` is where the server's binary log was, as far as that is known: ``file``, ``offset``, ``gtid``.
+    ``lock`` is the connection that keeps ``unsteady`` tables, those without transactions, as they are.
     """
 
     sessions: Sequence[Session]
     held: str
     guarded: bool
     position: dict[str, Any]
+    lock: Session
+    unsteady: Sequence[str] = ()
+
+    def check(self) -> None:
+        """Raise :class:`DatabaseError` if tables without transactions could be written to since it was held."""
+        if not self.unsteady:
+            return
+        try:
+            self.lock.query("SELECT 1")
+        except DatabaseError as error:
+            raise DatabaseError(
+                f"the connection that kept {', '.join(self.unsteady)} of {self.lock.url} as they are was lost: {error}",
+                hint="No backup was made, since others may have written to them in between. Run it again.",
+            ) from error
 
 
 @contextmanager
@@ -76,7 +87,7 @@ def held(
     :class:`DatabaseError` where tables without transactions are there and may not be locked.
     """
     with ExitStack() as stack:
-        sessions = [stack.enter_context(server.connect(limit=LIMIT)) for _ in range(connections)]
+        sessions = [stack.enter_context(server.connect()) for _ in range(connections)]
         guard = stack.enter_context(server.connect())
         guard.execute(f"SET SESSION wait_timeout = {_GUARD_LIMIT}")
         guarded = server.vendor == "mysql" and _may(server, guard, "LOCK INSTANCE FOR BACKUP")
@@ -94,10 +105,10 @@ def held(
                     # The connection's end does the same, a moment later.
                     with suppress(DatabaseError):
                         stopping.execute(release)
-            yield Point(sessions, how, guarded, position)
+            yield Point(sessions, how, guarded, position, guard, unsteady)
             return
         sessions[0].execute(_BEGIN)
-        yield Point(sessions[:1], ONE_CONNECTION, guarded, {})
+        yield Point(sessions[:1], ONE_CONNECTION, guarded, {}, guard, unsteady)
 
 
 def _ways(

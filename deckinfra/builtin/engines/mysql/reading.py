@@ -1,24 +1,26 @@
-"""Reading ranges in parallel, and giving their chunks in order.
+"""Reading ranges in parallel, and giving their chunks as they come.
 
 Each connection is read by a thread of its own, which takes the next range when it is done with one. Between them and
-whoever takes the chunks is little room, so that memory is bounded: a thread waits when it is ahead of the others by
-some ranges, or has chunks that nobody took yet. The socket, the codec, and the checksum all let go of the interpreter.
+whoever takes the chunks is little room, so that memory is bounded: a thread waits with its chunk until there is some.
+None waits for another: a table of one long range keeps nobody from reading the rest. The socket, the codec, and the
+checksum all let go of the interpreter.
 """
 
 from __future__ import annotations
 
 import hashlib
-import socket
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Self
 
 from deckinfra.core.manifest import Facts
+from deckinfra.errors import DatabaseError
 from deckinfra.mysql import Session
+from deckinfra.mysql.server import STATEMENT_LIMIT
 
 from .codec import Encode
+from .parallel import cut
 from .ranges import Range
 from .rows import Lines, RowReader
 
@@ -28,14 +30,16 @@ TABLE: Final = "rows"
 RANGE: Final = "range"
 """The kind of a part with some rows of a table: its name is the table's, a space, and where its range begins."""
 
-_AHEAD: Final = 2
-"""How many ranges per connection may be begun that nobody has taken a chunk of."""
+_ROOM: Final = 16 * 1024 * 1024
+"""How many bytes of chunks wait to be taken, beside one that each thread has in hand."""
 
-_WAITING: Final = 2
-"""How many chunks of one range wait to be taken."""
+_PATIENCE: Final = 24 * 3600
+"""Seconds that the server waits for us to take more of an answer."""
 
 _MODULUS: Final = 2**256
 _JOIN_LIMIT: Final = 60.0
+_LIMIT: Final = STATEMENT_LIMIT + _JOIN_LIMIT
+"""Seconds to wait for a chunk: longer than a connection waits for the server's next bytes."""
 
 
 def key_of(part: Range) -> tuple[str, str]:
@@ -72,7 +76,10 @@ class Checksum:
 
 
 class ParallelReader:
-    """Reads ``ranges`` through ``sessions``, which are its own from then on."""
+    """Reads ``ranges`` through ``sessions``, which are its own from then on. Within its context it may be read once.
+
+    With the context end its threads, and the connections of those that are not done.
+    """
 
     def __init__(self, sessions: Sequence[Session], encode: Encode, schema: str, ranges: Sequence[Range]) -> None:
         self._sessions = sessions
@@ -80,63 +87,75 @@ class ParallelReader:
         self._schema = schema
         self._ranges = ranges
         self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
         self._next = 0
-        self._taking = 0
+        self._left = len(ranges)
+        self._waiting: deque[tuple[Range, bytes]] = deque()
+        self._held = 0
         self._ended = False
         self._failed: BaseException | None = None
-        self._chunks: list[deque[bytes]] = [deque() for _ in ranges]
         self._facts: list[Facts | None] = [None] * len(ranges)
-        self.warnings: list[str] = []
+        self._warnings: set[str] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._changed:
+            is_whole = not self._left and self._failed is None
+            self._ended = True
+            self._changed.notify_all()
+        if not is_whole:
+            cut(self._sessions)
+        for thread in self._threads:
+            thread.join(_JOIN_LIMIT)
 
     @property
     def facts(self) -> list[Facts]:
         """The facts of all ranges that were read to their end."""
         return [fact for fact in self._facts if fact is not None]
 
-    def chunks(self) -> Iterator[tuple[Range, bytes]]:
-        """Give all chunks, in order; raises what reading raised."""
-        threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self._sessions]
-        for thread in threads:
-            thread.start()
-        try:
-            for number, part in enumerate(self._ranges):
-                while (data := self._take(number)) is not None:
-                    yield part, data
-        finally:
-            self._end()
-            for thread in threads:
-                thread.join(_JOIN_LIMIT)
+    @property
+    def warnings(self) -> list[str]:
+        """What the server warned of while all was read: see :class:`.rows.RowReader`."""
+        return sorted(self._warnings)
 
-    def _take(self, number: int) -> bytes | None:
-        """Give the next chunk of a range, or None at its end."""
+    def chunks(self) -> Iterator[tuple[Range, bytes]]:
+        """Give all chunks: those of one range in order, and those of several as they come.
+
+        Raises what reading raised first, and :class:`DatabaseError` where nothing came for very long.
+        """
+        self._threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self._sessions]
+        for thread in self._threads:
+            thread.start()
+        while (found := self._take()) is not None:
+            yield found
+
+    def _take(self) -> tuple[Range, bytes] | None:
+        """Give the next chunk, or None if that was all."""
         with self._changed:
-            self._taking = number
-            self._changed.notify_all()
-            self._changed.wait_for(
-                lambda: self._failed is not None or self._chunks[number] or self._facts[number] is not None
+            is_there = self._changed.wait_for(
+                lambda: self._failed is not None or self._waiting or not self._left, _LIMIT
             )
             if self._failed is not None:
                 raise self._failed
-            if not self._chunks[number]:
+            if not is_there:
+                raise DatabaseError(
+                    f"nothing was read of {self._sessions[0].url} for {_LIMIT:,.0f} s",
+                    hint="No backup was made. Is the server, or the way to it, stuck? Look at its log, then run it "
+                    "again.",
+                )
+            if not self._waiting:
                 return None
-            data = self._chunks[number].popleft()
+            part, data = self._waiting.popleft()
+            self._held -= len(data)
             self._changed.notify_all()
-            return data
-
-    def _end(self) -> None:
-        """Have the threads end: those that wait for us, and those that wait for the server."""
-        with self._changed:
-            is_over = all(fact is not None for fact in self._facts)
-            self._ended = True
-            self._changed.notify_all()
-        if not is_over:
-            for session in self._sessions:
-                connection: Any = session.connection
-                with suppress(OSError, AttributeError):
-                    connection._sock.shutdown(socket.SHUT_RDWR)
+            return part, data
 
     def _work(self, session: Session) -> None:
         try:
+            # The server waits for us as long as we do for whoever takes the chunks, and no rows are lost meanwhile.
+            session.execute(f"SET SESSION net_write_timeout = {_PATIENCE}")
             reader = RowReader(session, self._encode)
             while (number := self._begin()) is not None:
                 part = self._ranges[number]
@@ -144,41 +163,38 @@ class ParallelReader:
                 for lines in reader.read(part.query(self._schema)):
                     checksum.add(lines)
                     rows += lines.rows
-                    if not self._give(number, lines.data):
+                    if not self._give(part, lines.data):
                         return
-                self._finish(number, Facts(*key_of(part), rows, checksum.hexdigest()))
-            with self._changed:
-                self.warnings += reader.warnings
+                self._finish(number, Facts(*key_of(part), rows, checksum.hexdigest()), reader.warnings)
         except BaseException as error:  # it is raised where the chunks are taken
             with self._changed:
                 self._failed = self._failed or error
                 self._changed.notify_all()
 
     def _begin(self) -> int | None:
-        """Give the number of the next range, when there is room for it; None if there is nothing more to do."""
+        """Give the number of the next range; None if there is nothing more to do."""
         with self._changed:
-            most = _AHEAD * len(self._sessions)
-            self._changed.wait_for(
-                lambda: self._is_over() or self._next == len(self._ranges) or self._next < self._taking + most
-            )
             if self._is_over() or self._next == len(self._ranges):
                 return None
             self._next += 1
             return self._next - 1
 
-    def _give(self, number: int, data: bytes) -> bool:
+    def _give(self, part: Range, data: bytes) -> bool:
         """Hand a chunk over, when there is room for it; False if nobody wants any more."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_over() or len(self._chunks[number]) < _WAITING)
+            self._changed.wait_for(lambda: self._is_over() or not self._held or self._held + len(data) <= _ROOM)
             if self._is_over():
                 return False
-            self._chunks[number].append(data)
+            self._waiting.append((part, data))
+            self._held += len(data)
             self._changed.notify_all()
             return True
 
-    def _finish(self, number: int, fact: Facts) -> None:
+    def _finish(self, number: int, fact: Facts, warnings: Iterable[str]) -> None:
         with self._changed:
             self._facts[number] = fact
+            self._warnings.update(warnings)
+            self._left -= 1
             self._changed.notify_all()
 
     def _is_over(self) -> bool:

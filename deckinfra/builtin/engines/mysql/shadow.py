@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from queue import SimpleQueue
 from threading import Lock
 from typing import Any, Final
 
@@ -17,6 +15,7 @@ from deckinfra.errors import DamagedError, DatabaseError, RefusedError
 from deckinfra.mysql import ObjectSet, Scratch, Server, Session
 from deckinfra.mysql.faults import ACCESS_DENIED, code_of
 from deckinfra.mysql.names import qualified, quoted
+from deckinfra.mysql.server import STATEMENT_LIMIT
 from deckinfra.mysql.survey import Survey
 from deckinfra.mysql.tables import rows_elsewhere
 from deckinfra.ports import SnapshotReader
@@ -25,11 +24,14 @@ from .codec import Encode
 from .ddl import Definition, taken_apart
 from .inserting import insert
 from .loading import load, takes_local_files
-from .point import LIMIT
+from .parallel import spread
 from .ranges import ranges_of
 from .reading import RANGE, TABLE, ParallelReader
 from .shape import Shape, shapes_in
 from .snapshot import SCHEMA, facts_of
+
+LIMIT: Final = 24 * STATEMENT_LIMIT
+"""Seconds that loading a part, or adding the keys of a table, may take."""
 
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
 _WHAT: Final = "the snapshot"
@@ -91,8 +93,8 @@ class MysqlShadow:
                 if shape.name not in elsewhere
                 for each in ranges_of(shape, tuple(self._bounds.get(shape.name, ())))
             ]
-            readers = [stack.enter_context(self._server.connect(limit=LIMIT)) for _ in range(self._connections)]
-            reader = ParallelReader(readers, self._encode, schema, ranges)
+            readers = [stack.enter_context(self._server.connect()) for _ in range(self._connections)]
+            reader = stack.enter_context(ParallelReader(readers, self._encode, schema, ranges))
             for _ in reader.chunks():
                 pass
             return facts_of(survey, shapes, reader)
@@ -117,33 +119,21 @@ class MysqlShadow:
             for table, definition in definitions.items():
                 if not left[table]:
                     _add(session, self.scratch.name, table, definition.keys)
+
+        def work(session: Session, item: tuple[str, Part]) -> None:
+            table, part = item
+            if files:
+                load(session, shapes[table].load(schema, vendor), source.read(part))
+            else:
+                insert(session, shapes[table], schema, vendor, source.read(part))
+            with counting:
+                left[table] -= 1
+                is_whole = not left[table]
+            if is_whole:
+                _add(session, schema, table, definitions[table].keys)
+
         with ExitStack() as stack:
-            sessions: SimpleQueue[Session] = SimpleQueue()
-            for _ in range(self._connections):
-                sessions.put(stack.enter_context(self._connect()))
-
-            def work(table: str, part: Part) -> None:
-                session = sessions.get()
-                try:
-                    if files:
-                        load(session, shapes[table].load(schema, vendor), source.read(part))
-                    else:
-                        insert(session, shapes[table], schema, vendor, source.read(part))
-                    with counting:
-                        left[table] -= 1
-                        is_whole = not left[table]
-                    if is_whole:
-                        _add(session, self.scratch.name, table, definitions[table].keys)
-                finally:
-                    sessions.put(session)
-
-            with ThreadPoolExecutor(self._connections) as pool:
-                futures = [pool.submit(work, table, part) for table, part in parts]
-                done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
-                for future in waiting:
-                    future.cancel()
-                for future in done:
-                    future.result()
+            spread(parts, [stack.enter_context(self._connect()) for _ in range(self._connections)], work)
 
     @contextmanager
     def _connect(self) -> Iterator[Session]:

@@ -30,24 +30,33 @@ class MysqlSnapshot:
     """Implements :class:`deckinfra.ports.Snapshot`. Made by :func:`taken`."""
 
     def __init__(
-        self, server: Server, schema: str, survey: Survey, shapes: Sequence[Shape], reader: ParallelReader
+        self,
+        server: Server,
+        schema: str,
+        survey: Survey,
+        shapes: Sequence[Shape],
+        reader: ParallelReader,
+        *,
+        point: Point,
     ) -> None:
         self._server = server
         self._schema = schema
         self._survey = survey
         self._shapes = shapes
         self._reader = reader
+        self._point = point
         self.size = survey.size
         self.revisions: tuple[str, ...] = ()
         self.details: Mapping[str, Any] = {}
 
     def chunks(self) -> Iterator[Chunk]:
-        """Give all; :class:`DatabaseError` at the end if anybody changed the schema meanwhile."""
+        """Give all; :class:`DatabaseError` at the end if it was not held still, or the schema was changed meanwhile."""
         yield from _document("tables", {"tables": [shape.document() for shape in self._shapes]})
         yield from _document("objects", self._survey.restorable.document())
         for part, data in self._reader.chunks():
             kind, name = key_of(part)
             yield Chunk(kind, name, data)
+        self._point.check()
         with self._server.connect() as session:
             self._survey.refuse_changes(Survey.of(session, self._server, self._schema))
         self.details = {**self.details, "warnings": [*self.details["warnings"], *self._reader.warnings]}
@@ -87,8 +96,10 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
         first = point.sessions[0]
         bounds = {shape.name: bounds_of(first, schema, shape, sizes.get(shape.name, 0)) for shape in own}
         ranges = [each for shape in own for each in ranges_of(shape, bounds[shape.name])]
-        snapshot = MysqlSnapshot(server, schema, survey, shapes, ParallelReader(point.sessions, encode, schema, ranges))
-        snapshot.revisions = _revisions(first, schema) if VERSION_TABLE in names else ()
+        revisions = _revisions(first, schema) if VERSION_TABLE in names else ()
+        reader = ParallelReader(point.sessions, encode, schema, ranges)
+        snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point)
+        snapshot.revisions = revisions
         snapshot.details = {
             "vendor": server.vendor,
             "version": server.version,
@@ -102,7 +113,9 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
             "bounds": {name: list(found) for name, found in bounds.items() if found},
             "warnings": [*warnings, *_of_point(point, connections, unsteady)],
         }
-        yield snapshot
+        # Whoever reads may fail and still hold on to what gives the chunks: then the reading ends here.
+        with reader:
+            yield snapshot
 
 
 def _document(name: str, document: Mapping[str, Any]) -> Iterator[Chunk]:

@@ -1,0 +1,57 @@
+"""Work spread over several connections, a thread for each, which ends for all of them when it fails for one."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from deckinfra.mysql import Session
+
+Item = TypeVar("Item")
+
+
+def spread(items: Iterable[Item], sessions: Sequence[Session], work: Callable[[Session, Item], None]) -> None:
+    """Do ``work`` with each item, in about that order, on whichever of ``sessions`` is free.
+
+    The first error is raised. When it comes, or the waiting is interrupted, all connections are cut, so that nobody
+    waits for what the others are at: the sessions are of no use then.
+    """
+    left, is_over, failed = SimpleQueue[Item](), threading.Event(), list[BaseException]()
+    for item in items:
+        left.put(item)
+
+    def run(session: Session) -> None:
+        try:
+            while not is_over.is_set():
+                try:
+                    item = left.get_nowait()
+                except Empty:
+                    return
+                work(session, item)
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    with ThreadPoolExecutor(max(1, len(sessions))) as pool:
+        running = [pool.submit(run, session) for session in sessions]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            is_over.set()
+            if not all(each.done() and each.exception() is None for each in running):
+                cut(sessions)
+    if failed:
+        raise failed[0]
+
+
+def cut(sessions: Sequence[Session]) -> None:
+    """Cut the connections, whoever is at work on them: what waits for the server has an error at once."""
+    for session in sessions:
+        connection: Any = session.connection
+        with suppress(OSError, AttributeError):
+            connection._sock.shutdown(socket.SHUT_RDWR)
