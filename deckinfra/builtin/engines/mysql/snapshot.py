@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
-from deckinfra.errors import RefusedError
+from deckinfra.errors import DatabaseError, RefusedError
 from deckinfra.mysql import Server, Session, crossing_foreign_keys, unsupported_objects
+from deckinfra.mysql.faults import NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
 from deckinfra.mysql.tables import default_of, rows_elsewhere
@@ -24,6 +25,9 @@ from .shape import Shape, shapes_in
 
 SCHEMA: Final = "schema"
 """The kind of the parts with what is not rows, as JSON: ``tables``, and ``objects``."""
+
+_CHANGED: Final = {NO_SUCH_TABLE, 1054, 1176, 1412}
+"""No such table, column, or key; and ``ER_TABLE_DEF_CHANGED``: a table is newer than the point in time."""
 
 
 class MysqlSnapshot:
@@ -53,9 +57,10 @@ class MysqlSnapshot:
         """Give all; :class:`DatabaseError` at the end if it was not held still, or the schema was changed meanwhile."""
         yield from _document("tables", {"tables": [shape.document() for shape in self._shapes]})
         yield from _document("objects", self._survey.restorable.document())
-        for part, data in self._reader.chunks():
-            kind, name = key_of(part)
-            yield Chunk(kind, name, data)
+        with _noticing_changes():
+            for part, data in self._reader.chunks():
+                kind, name = key_of(part)
+                yield Chunk(kind, name, data)
         self._point.check()
         with self._server.connect() as session:
             self._survey.refuse_changes(Survey.of(session, self._server, self._schema))
@@ -78,7 +83,7 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
 
     :class:`RefusedError` where a backup could not be whole, or could not be restored.
     """
-    with server.connect() as session:
+    with _noticing_changes(), server.connect() as session:
         refuse_settings(session)
         if default_of(session, schema) is not None:
             refuse_blindness(session, schema)
@@ -92,7 +97,7 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
     own = [shape for shape in shapes if shape.name not in elsewhere]
     names = [shape.name for shape in own]
     unsteady = [name for name in survey.locking if name in names]
-    with held(server, schema, tables=names, unsteady=unsteady, connections=connections) as point:
+    with _noticing_changes(), held(server, schema, tables=names, unsteady=unsteady, connections=connections) as point:
         first = point.sessions[0]
         bounds = {shape.name: bounds_of(first, schema, shape, sizes.get(shape.name, 0)) for shape in own}
         ranges = [each for shape in own for each in ranges_of(shape, bounds[shape.name])]
@@ -116,6 +121,20 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
         # Whoever reads may fail and still hold on to what gives the chunks: then the reading ends here.
         with reader:
             yield snapshot
+
+
+@contextmanager
+def _noticing_changes() -> Iterator[None]:
+    """Say what it means when there is no more what there was a moment ago, or not as it was then."""
+    try:
+        yield
+    except DatabaseError as error:
+        if code_of(error) not in _CHANGED:
+            raise
+        raise DatabaseError(
+            f"the schema was changed while it was read: {error}",
+            hint="No backup was made, since it might hold something of both. Run it again when that is done.",
+        ) from error
 
 
 def _document(name: str, document: Mapping[str, Any]) -> Iterator[Chunk]:
