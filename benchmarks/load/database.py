@@ -37,10 +37,11 @@ class Connections:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: the application's URL, and the root account's password."""
+    """A running server: the application's URL, the root account's password, and its container."""
 
     url: DatabaseURL
     root_password: str
+    container: str
 
     def connections(self) -> Connections:
         """Count the application's connections."""
@@ -78,8 +79,11 @@ class Server:
 
 
 @contextmanager
-def running(image: str) -> Iterator[Server]:
-    """Run a server of ``image`` with its data on disk, migrated and seeded; it is removed when the context ends."""
+def running(image: str, *options: str) -> Iterator[Server]:
+    """Run a server of ``image`` with its data on disk, migrated and seeded; it is removed when the context ends.
+
+    ``options`` are the server's.
+    """
     dialect = "mariadb" if "mariadb" in image else "mysql"
     root_password, password = secrets.token_hex(12), secrets.token_hex(12)
     values = {
@@ -89,8 +93,8 @@ def running(image: str) -> Iterator[Server]:
         "MYSQL_PASSWORD": password,
     }
     settings = [word for name in values for word in ("--env", name)]
-    options = ("--detach", "--label", "deckinfra.bench=pool", "--publish", "127.0.0.1::3306")
-    container = _docker("run", *options, *settings, image, variables=values)
+    started = ("--detach", "--label", "deckinfra.bench=pool", "--publish", "127.0.0.1::3306")
+    container = _docker("run", *started, *settings, image, *options, variables=values)
     try:
         port = int(_docker("port", container, "3306/tcp").splitlines()[0].rpartition(":")[2])
         url = DatabaseURL(dialect, "pymysql", _USER, "127.0.0.1", port, "deck", "", Secret(password))
@@ -98,7 +102,7 @@ def running(image: str) -> Iterator[Server]:
         migrator = Migrator(_ROOT / "migrations", url)
         migrator.upgrade()
         migrator.seed(PluginManager.load(_ROOT, {}, ("deck_builder",)).seeds())
-        yield Server(url, root_password)
+        yield Server(url, root_password, container)
     finally:
         _docker("rm", "--force", "--volumes", container)
 
