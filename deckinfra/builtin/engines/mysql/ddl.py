@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deckinfra.core.manifest import Facts
-from deckinfra.mysql.tables import comparable
+from deckinfra.mysql.tables import comparable, without_counter
 
 _TOKEN: Final = re.compile(r"`(?:[^`]|``)*`|'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|[(),]", re.DOTALL)
 _FOREIGN: Final = re.compile(r"CONSTRAINT `(?:[^`]|``)*` FOREIGN KEY|FOREIGN KEY")
@@ -22,6 +22,9 @@ _PRIMARY: Final = re.compile(r"PRIMARY KEY \((`(?:[^`]|``)*`)")
 _COLUMN: Final = re.compile(r"`(?:[^`]|``)*`")
 _COUNTED: Final = re.compile(r"\bAUTO_INCREMENT\b")
 _STRING: Final = re.compile(r"'(?:[^'\\]|\\.|'')*'|`(?:[^`]|``)*`", re.DOTALL)
+_RISING: Final = "ARCHIVE"
+"""An engine that takes no number below the one that AUTO_INCREMENT is at: it counts up as the rows come."""
+
 _SORTING: Final = ("InnoDB", "ROCKSDB")
 """Engines that are quicker at an index made of rows that are there. Others get all of theirs at once."""
 
@@ -43,6 +46,8 @@ def taken_apart(definition: str, engine: str) -> Definition:
 
     Where it is not understood, or all keys are needed from the start, only foreign keys are taken out, or nothing.
     """
+    if engine == _RISING:
+        definition = without_counter(definition.encode()).decode()
     found = _items(definition)
     if found is None:
         return Definition(definition, (), ())

@@ -29,8 +29,8 @@ def insert(session: Session, shape: Shape, schema: str, vendor: str, chunks: Ite
     start, template = head.encode(), row.encode()
     session.execute("BEGIN")
     statement, size, pending = [], 0, 0
-    for line in _lines(chunks):
-        values = template % tuple(map(_quoted, line.split(b"\t")))
+    for line in lines(chunks):
+        values = template % (tuple(map(_quoted, line.split(b"\t"))) if shape.columns else ())
         statement.append(values)
         size += len(values)
         if size >= _AT_ONCE:
@@ -57,7 +57,7 @@ def _quoted(value: bytes) -> bytes:
     return b"_binary'" + value.replace(b"'", b"''") + b"'"
 
 
-def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Give each line, without its end; a line may go on in the next chunk."""
     held: list[bytes] = []
     for data in chunks:

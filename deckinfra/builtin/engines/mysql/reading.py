@@ -130,6 +130,9 @@ class ParallelReader:
             thread.start()
         while (found := self._take()) is not None:
             yield found
+        # From here on, whoever has the point in time may use its sessions.
+        for thread in self._threads:
+            thread.join(_JOIN_LIMIT)
 
     def _take(self) -> tuple[Range, bytes] | None:
         """Give the next chunk, or None if that was all."""

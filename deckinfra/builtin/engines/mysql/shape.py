@@ -11,7 +11,11 @@ ENUM, SET                a number: members may look like numbers     a number
 JSON on MySQL            it is                                       UTF-8, since MySQL takes no JSON from binary text
 INET4, INET6, UUID       it is                                       text: 16 bytes would be taken for an address
 generated columns        not at all                                  not at all
+the end of a row's time  NULL where that is not over                 the server's own "not over" for NULL
 =======================  ==========================================  =================================================
+
+The last is of MariaDB's system-versioned tables: their rows are read with all that they were, and when they were so.
+A table in which every column is generated is read as a NULL for each row, and loaded as rows of defaults.
 """
 
 from __future__ import annotations
@@ -27,6 +31,10 @@ from deckinfra.mysql.names import qualified, quoted
 
 _NUMBERED: Final = frozenset({"enum", "set"})
 _TEXTUAL: Final = frozenset({"inet4", "inet6", "uuid"})
+_UNTIL: Final = "row end"
+"""The kind of the column that tells until when a row was so. What stands for "not over" differs among servers."""
+
+_NOT_OVER: Final = "COALESCE({}, FROM_UNIXTIME(4294967295.999999), FROM_UNIXTIME(2147483647.999999))"
 _INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 
 
@@ -45,6 +53,8 @@ class Column:
             return f"CAST({name} AS DOUBLE)"
         if self.kind in _NUMBERED:
             return f"CAST({name} AS UNSIGNED)"
+        if self.kind == _UNTIL:
+            return f"IF({name} >= '2038-01-19 03:14:07.999999', NULL, {name})"
         return name
 
     def loading(self, number: int, vendor: str) -> tuple[str, str]:
@@ -65,6 +75,8 @@ class Column:
             return f"CONVERT({value} USING utf8mb4)"
         if self.kind in _TEXTUAL:
             return f"CONVERT({value} USING latin1)"
+        if self.kind == _UNTIL:
+            return _NOT_OVER.format(value)
         return value
 
 
@@ -74,7 +86,8 @@ class Shape:
 
     ``engine`` is what stores it, ``definition`` the statement that makes it. ``key`` are the columns of ``index``, a
     unique key without NULLs, by which its rows have an order; empty where it has none. ``ranged`` tells whether that
-    key is one whole number, so that a part of the rows can be asked for.
+    key is one whole number, so that a part of the rows can be asked for. ``versioned`` tells whether its rows are read
+    and loaded with all that they were.
     """
 
     name: str
@@ -84,21 +97,25 @@ class Shape:
     key: tuple[str, ...]
     index: str
     ranged: bool
+    versioned: bool = False
 
     def query(self, schema: str, low: int | None = None, high: int | None = None) -> str:
         """Give the statement that reads its rows, those whose key is from ``low`` up to but not ``high``, in order."""
-        names = ", ".join(column.reading for column in self.columns)
+        names = ", ".join(column.reading for column in self.columns) or "NULL"
+        history = " FOR SYSTEM_TIME ALL" if self.versioned else ""
         force = f" FORCE INDEX ({quoted(self.index)})" if self.key else ""
         key = ", ".join(map(quoted, self.key))
         bounds = [f"{key} >= {low}"] if low is not None else []
         bounds += [f"{key} < {high}"] if high is not None else []
         where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
-        order = f" ORDER BY {key}" if self.key else ""
-        return f"SELECT {names} FROM {qualified(schema, self.name)}{force}{where}{order}"  # noqa: S608
+        until = [quoted(column.name) for column in self.columns if column.kind == _UNTIL]
+        order = f" ORDER BY {', '.join([key, *until])}" if self.key else ""
+        return f"SELECT {names} FROM {qualified(schema, self.name)}{history}{force}{where}{order}"  # noqa: S608
 
     def load(self, schema: str, vendor: str) -> str:
         """Give the statement that loads the text that :meth:`query` was read as."""
-        targets, settings = zip(*(each.loading(n, vendor) for n, each in enumerate(self.columns)), strict=True)
+        found = [each.loading(n, vendor) for n, each in enumerate(self.columns)] or [("@deckinfra_0", "")]
+        targets, settings = zip(*found, strict=True)
         assigned = ", ".join(filter(None, settings))
         return (
             f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE {qualified(schema, self.name)} CHARACTER SET binary "
@@ -106,7 +123,10 @@ class Shape:
         )
 
     def insertion(self, schema: str, vendor: str) -> tuple[str, str]:
-        """Give how a statement begins that inserts rows, and what one row is in it, with ``%b`` for each value."""
+        """Give how a statement begins that inserts rows, and what one row is in it, with ``%b`` for each value.
+
+        There is none in a table without columns of its own.
+        """
         names = ", ".join(quoted(column.name) for column in self.columns)
         values = ",".join(column.inserting(vendor) for column in self.columns)
         start = f"INSERT INTO {qualified(schema, self.name)} ({names}) VALUES "  # noqa: S608
@@ -120,12 +140,13 @@ class Shape:
     def parse(cls, document: Mapping[str, Any], what: str) -> Shape:
         """Read it back; a :class:`DamagedError` that names ``what`` otherwise."""
         texts = {name: field_of(document, name, str, what) for name in ("name", "engine", "definition", "index")}
+        ranged, versioned = (field_of(document, name, bool, what) for name in ("ranged", "versioned"))
         key = tuple(map(str, field_of(document, "key", list, what)))
         try:
             columns = tuple(Column(str(name), str(kind)) for name, kind in field_of(document, "columns", list, what))
         except (TypeError, ValueError):
             raise DamagedError(f"{what} has no usable field 'columns'") from None
-        return cls(columns=columns, key=key, ranged=field_of(document, "ranged", bool, what), **texts)
+        return cls(columns=columns, key=key, ranged=ranged, versioned=versioned, **texts)
 
 
 def shapes_in(session: Session, schema: str, names: Sequence[str]) -> list[Shape]:
@@ -137,7 +158,7 @@ def shapes_in(session: Session, schema: str, names: Sequence[str]) -> list[Shape
         schema,
     ):
         columns.setdefault(table, []).append(Column(column, kind))
-    keys = _keys(session, schema)
+    keys, periods = _keys(session, schema), _periods(session, schema)
     engines = session.query(
         "SELECT TABLE_NAME, COALESCE(ENGINE, '') FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s", schema
     )
@@ -145,10 +166,40 @@ def shapes_in(session: Session, schema: str, names: Sequence[str]) -> list[Shape
     found = []
     for name in names:
         definition = str(session.query(f"SHOW CREATE TABLE {qualified(schema, name)}")[0][1])
-        own, (index, key) = tuple(columns.get(name, ())), keys.get(name, ("", ()))
+        own, (index, key) = columns.get(name, []), keys.get(name, ("", ()))
+        period = periods.get(name, ())
         kinds = {column.name: column.kind for column in own}
+        whole = (*own, *period)
+        # The server itself has the end of a row's time in its keys.
+        key = tuple(part for part in key if part not in {column.name for column in period})
         ranged = len(key) == 1 and kinds.get(key[0]) in _INTEGERS
-        found.append(Shape(name, stored.get(name, ""), definition, own, key, index, ranged))
+        found.append(Shape(name, stored.get(name, ""), definition, whole, key, index, ranged, bool(period)))
+    return found
+
+
+def _periods(session: Session, schema: str) -> dict[str, tuple[Column, Column]]:
+    """Give the columns that tell since when and until when a row was so, of each table whose history can be loaded.
+
+    It cannot where a server is too old for it, or numbers of transactions stand for times.
+    """
+    if not session.query("SHOW VARIABLES LIKE 'system_versioning_insert_history'"):
+        return {}
+    named: dict[str, dict[str, tuple[str, str]]] = {}
+    for table, column, role, kind in session.query(
+        "SELECT TABLE_NAME, COLUMN_NAME, GENERATION_EXPRESSION, LOWER(DATA_TYPE) FROM information_schema.COLUMNS "
+        "WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION IN ('ROW START', 'ROW END')",
+        schema,
+    ):
+        named.setdefault(table, {})[role] = (column, kind)
+    usual = {"ROW START": ("row_start", "timestamp"), "ROW END": ("row_end", "timestamp")}
+    found = {}
+    for (table,) in session.query(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'SYSTEM VERSIONED'",
+        schema,
+    ):
+        since, until = (named.get(table, usual)[role] for role in ("ROW START", "ROW END"))
+        if since[1] == "timestamp":
+            found[table] = (Column(*since), Column(until[0], _UNTIL))
     return found
 
 

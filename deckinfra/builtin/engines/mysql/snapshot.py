@@ -9,7 +9,7 @@ from typing import Any, Final
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError, RefusedError
-from deckinfra.mysql import Server, Session, crossing_foreign_keys, unsupported_objects
+from deckinfra.mysql import Server, Session, crossing_foreign_keys
 from deckinfra.mysql.faults import NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
@@ -18,10 +18,13 @@ from deckinfra.ports import MAX_CHUNK, VERSION_TABLE, Chunk
 
 from .codec import Encode
 from .ddl import fact_of_definition
-from .point import ONE_CONNECTION, Point, held
+from .documents import has_documents, notices
+from .notices import of_point, of_schema
+from .point import Point, held
 from .ranges import bounds_of, ranges_of
 from .reading import ParallelReader, key_of
 from .shape import Shape, shapes_in
+from .texts import TextWatch
 
 SCHEMA: Final = "schema"
 """The kind of the parts with what is not rows, as JSON: ``tables``, and ``objects``."""
@@ -42,6 +45,7 @@ class MysqlSnapshot:
         reader: ParallelReader,
         *,
         point: Point,
+        watch: TextWatch,
     ) -> None:
         self._server = server
         self._schema = schema
@@ -49,6 +53,7 @@ class MysqlSnapshot:
         self._shapes = shapes
         self._reader = reader
         self._point = point
+        self._watch = watch
         self.size = survey.size
         self.revisions: tuple[str, ...] = ()
         self.details: Mapping[str, Any] = {}
@@ -59,8 +64,10 @@ class MysqlSnapshot:
         yield from _document("objects", self._survey.restorable.document())
         with _noticing_changes():
             for part, data in self._reader.chunks():
+                self._watch.see(part, data)
                 kind, name = key_of(part)
                 yield Chunk(kind, name, data)
+            self._watch.refuse_unsound(self._point.sessions[0])
         self._point.check()
         with self._server.connect() as session:
             self._survey.refuse_changes(Survey.of(session, self._server, self._schema))
@@ -91,8 +98,8 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
         _refuse_crossing(session, schema)
         shapes = shapes_in(session, schema, sorted(survey.definitions))
         elsewhere = rows_elsewhere(session, schema)
-        warnings = _warnings(session, schema, survey, elsewhere)
-        sizes = _sizes(session, schema)
+        warnings = of_schema(session, schema, survey, shapes)
+        watch, sizes = TextWatch(session, server, schema, shapes), _sizes(session, schema)
         mode, zone = session.query("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
     own = [shape for shape in shapes if shape.name not in elsewhere]
     names = [shape.name for shape in own]
@@ -101,9 +108,12 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
         first = point.sessions[0]
         bounds = {shape.name: bounds_of(first, schema, shape, sizes.get(shape.name, 0)) for shape in own}
         ranges = [each for shape in own for each in ranges_of(shape, bounds[shape.name])]
+        warnings += [
+            notice for shape in own if has_documents(shape, server.vendor) for notice in notices(first, schema, shape)
+        ]
         revisions = _revisions(first, schema) if VERSION_TABLE in names else ()
         reader = ParallelReader(point.sessions, encode, schema, ranges)
-        snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point)
+        snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch)
         snapshot.revisions = revisions
         snapshot.details = {
             "vendor": server.vendor,
@@ -116,7 +126,7 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
             "guarded": point.guarded,
             "position": point.position,
             "bounds": {name: list(found) for name, found in bounds.items() if found},
-            "warnings": [*warnings, *_of_point(point, connections, unsteady)],
+            "warnings": [*warnings, *of_point(point, connections, unsteady)],
         }
         # Whoever reads may fail and still hold on to what gives the chunks: then the reading ends here.
         with reader:
@@ -153,34 +163,6 @@ def _sizes(session: Session, schema: str) -> dict[str, int]:
         "SELECT TABLE_NAME, COALESCE(DATA_LENGTH, 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s", schema
     )
     return {name: int(size) for name, size in rows}
-
-
-def _warnings(session: Session, schema: str, survey: Survey, elsewhere: Sequence[str]) -> list[str]:
-    found = []
-    if survey.unusable:
-        found.append(
-            f"left out, since they do not work and could not be made again: views {', '.join(survey.unusable)}; "
-            "mend or drop them"
-        )
-    unsupported = unsupported_objects(session, schema)
-    if unsupported:
-        found.append(f"not in the backup, since this engine knows no such things: {', '.join(unsupported)}")
-    if elsewhere:
-        found.append(f"of {', '.join(elsewhere)} there is no row in the backup: their engine has them elsewhere")
-    return found
-
-
-def _of_point(point: Point, connections: int, unsteady: Sequence[str]) -> Iterator[str]:
-    if point.held == ONE_CONNECTION and connections > 1:
-        yield (
-            "only one connection read, since the account may not hold the database still for a moment: grant it "
-            "RELOAD, or LOCK TABLES, and this backup takes less time"
-        )
-    if unsteady:
-        yield (
-            f"nobody could write to {', '.join(unsteady)} while this backup was taken, since their engine has no "
-            "transactions (ALTER TABLE ... ENGINE = InnoDB mends that)"
-        )
 
 
 def _refuse_crossing(session: Session, schema: str) -> None:
