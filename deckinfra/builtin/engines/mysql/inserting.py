@@ -9,44 +9,59 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from deckinfra.errors import RefusedError
 from deckinfra.mysql import Session
 from deckinfra.mysql.faults import translated
 
 from .shape import Shape
 
 _AT_ONCE: Final = 512 * 1024
-"""About how many bytes of rows one statement has: less than any server's limit."""
+"""About how many bytes of rows one statement has, where the server takes twice as many."""
 
 _COMMITTED: Final = 64 * 1024 * 1024
 """About how many bytes are in one transaction."""
 
+_MIB: Final = 1024 * 1024
 _NULL: Final = b"\\N"
 
 
 def insert(session: Session, shape: Shape, schema: str, vendor: str, chunks: Iterable[bytes]) -> None:
-    """Put the rows of ``chunks`` into a table. A server's warnings are not looked at: the rows are, afterwards."""
+    """Put the rows of ``chunks`` into a table. A server's warnings are not looked at: the rows are, afterwards.
+
+    :class:`RefusedError` for a row that is longer than what the server takes in one statement.
+    """
     head, row = shape.insertion(schema, vendor)
     start, template = head.encode(), row.encode()
+    allowed = int(session.query("SELECT @@SESSION.max_allowed_packet")[0][0])
+    at_once = min(_AT_ONCE, allowed // 2)
     session.execute("BEGIN")
-    statement, size, pending = [], 0, 0
+    statement, size, pending = list[bytes](), 0, 0
     for line in lines(chunks):
         values = template % (tuple(map(_quoted, line.split(b"\t"))) if shape.columns else ())
-        statement.append(values)
-        size += len(values)
-        if size >= _AT_ONCE:
-            _run(session, start + b",".join(statement))
+        if statement and size + len(values) > at_once:
+            _run(session, start + b",".join(statement), allowed)
             pending += size
             statement, size = [], 0
+        statement.append(values)
+        size += len(values)
         if pending >= _COMMITTED:
             session.execute("COMMIT")
             session.execute("BEGIN")
             pending = 0
     if statement:
-        _run(session, start + b",".join(statement))
+        _run(session, start + b",".join(statement), allowed)
     session.execute("COMMIT")
 
 
-def _run(session: Session, statement: bytes) -> None:
+def _run(session: Session, statement: bytes, allowed: int) -> None:
+    if len(statement) >= allowed:
+        needed = -(-(len(statement) + _MIB // 16) // _MIB) * _MIB
+        raise RefusedError(
+            f"a row takes a statement of {len(statement):,} bytes, and the server of {session.url} takes up to "
+            f"{allowed:,} (max_allowed_packet)",
+            hint=f"The live database was not touched. There, run SET GLOBAL max_allowed_packet = {needed}, or SET "
+            "GLOBAL local_infile = 1, with which rows go in pieces. Then run it again.",
+        )
     with translated(session.url), session.connection.cursor() as cursor:
         cursor.execute(statement)
 
