@@ -22,6 +22,9 @@ from .inserting import lines
 from .shape import Shape
 
 _LOOKED_AT: Final = 1000
+_BYTES: Final = 8 * 1024 * 1024
+"""Up to how many rows, or about how many bytes of them, are looked at of each column."""
+
 _NULL: Final = b"\\N"
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?', re.DOTALL)
 _MODULUS: Final = 2**256
@@ -40,6 +43,12 @@ def alike(shape: Shape, stored: Iterable[bytes], there: Iterable[bytes]) -> bool
 def notices(session: Session, schema: str, shape: Shape) -> Iterator[str]:
     """Say what of the documents in the first rows of a table does not come back as it was."""
     place = qualified(schema, shape.name)
+    average = session.query(
+        "SELECT COALESCE(AVG_ROW_LENGTH, 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s",
+        schema,
+        shape.name,
+    )[0][0]
+    most = max(1, min(_LOOKED_AT, _BYTES // max(1, int(average))))
     for column in shape.columns:
         if column.kind != "json":
             continue
@@ -47,7 +56,7 @@ def notices(session: Session, schema: str, shape: Shape) -> Iterator[str]:
             f"SELECT COALESCE(SUM(NOT (again <=> text)), 0), COALESCE(SUM(again <=> text AND NOT same), 0) FROM "  # noqa: S608
             f"(SELECT CAST(j AS CHAR) AS text, CAST(CAST(CAST(j AS CHAR) AS JSON) AS CHAR) AS again, "
             f"CAST(CAST(j AS CHAR) AS JSON) <=> j AS same "
-            f"FROM (SELECT {quoted(column.name)} AS j FROM {place} LIMIT {_LOOKED_AT}) AS first) AS looked"
+            f"FROM (SELECT {quoted(column.name)} AS j FROM {place} LIMIT {most}) AS first) AS looked"
         )[0]
         if int(numbers):
             yield f"of {shape.name}.{column.name} decimals within JSON come back as the nearest DOUBLE"
