@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
 from deckinfra.services.at_stake import holds_data
+from deckinfra.services.backed_up import own_backups
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -104,7 +105,7 @@ def _refuse_productions(project: App, stack: Stack) -> None:
 def _last_backup(project: App, now: datetime | None) -> str:
     """Say how old the last backup is, and what is known of it; loudly where it may not be one to rely on."""
     try:
-        mine = [entry for entry in project.backups() if entry.manifest.origin == project.origin]
+        mine = own_backups(project)
     except DeckinfraError as error:
         return f"NO BACKUP of it can be seen: {error.message}"
     if not mine:
