@@ -173,12 +173,12 @@ class Stack(Protocol):
         """Give the last ``tail`` lines of each of ``services`` (none: all); with ``follow``, go on for ever."""
 
     def executor(self, service: str) -> Executor:
-        """Give what runs commands in a running service."""
+        """Give what runs commands in a running service; they raise what :meth:`volumes` raises."""
 
     def interactive(self, service: str, argv: Sequence[str]) -> Command:
         """Give the command that, run on a terminal, runs ``argv`` in the service with that terminal.
 
-        It is not for an executor, and has no time limit: a person ends it.
+        It is not for an executor, and has no time limit: a person ends it. Raises what :meth:`volumes` raises.
         """
 
     def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:

@@ -84,16 +84,19 @@ class DockerEngine:
             hint=f"Nothing was done. 'invoke stack.up -e {self._environment}' starts it.",
         )
 
-    def address(self, project: str, service: str, port: int) -> tuple[str, int]:
-        """Give where a port of a running service is reached from this machine: host and port.
-
-        That is where it is published, else, on Linux, the container's own address.
-        """
+    def refuse_elsewhere(self, service: str) -> None:
+        """Raise :class:`StackError` where the engine is on another machine, of which no address leads to a service."""
         if not str(self._endpoint()["base_url"]).startswith(_LOCAL):
             raise StackError(
                 f"Docker's engine is on another machine, so the service '{service}' cannot be reached from here",
                 hint="Run this on that machine, or with DATABASE_URL as the database is reached from here.",
             )
+
+    def address(self, project: str, service: str, port: int) -> tuple[str, int]:
+        """Give where a port of a running service is reached from this machine: host and port.
+
+        That is where it is published, else, on Linux, the container's own address.
+        """
         name = self.running(project, service).name
         with self._asking() as client:
             network: Mapping[str, Any] = client.containers.get(name).attrs["NetworkSettings"]

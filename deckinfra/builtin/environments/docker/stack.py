@@ -19,7 +19,7 @@ from deckinfra.settings.groups import DatabaseSettings
 
 from .client import ComposeClient
 from .compose import Compose, Model, interpolation
-from .engine import DockerEngine
+from .engine import DockerEngine, Running
 from .executor import DockerExecutor
 from .faults import INVALID, explain, is_refusal
 from .record import Record
@@ -199,13 +199,12 @@ class DockerStack:
     def executor(self, service: str) -> Executor:
         """Give an executor that looks for the service's container whenever it runs a command."""
         (name,) = self._named([service])
-        find = partial(self._engine.running, self._model.name, name)
-        return DockerExecutor(name, self._name, self._root, self._environ, find)
+        return DockerExecutor(name, self._name, self._root, self._environ, partial(self._running, name))
 
     def interactive(self, service: str, argv: Sequence[str]) -> Command:
         """Give ``docker exec`` with a terminal, in the container that runs now."""
         (name,) = self._named([service])
-        container = self._engine.running(self._model.name, name)
+        container = self._running(name)
         return Command(("docker", "exec", "--interactive", "--tty", container.name, *argv), math.inf)
 
     def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
@@ -222,12 +221,22 @@ class DockerStack:
 
     def address(self, service: str, port: int) -> tuple[str, int]:
         """Give where a port of a running service is reached from this machine: host and port."""
-        return self._engine.address(self._model.name, service, port)
+        self._engine.refuse_elsewhere(service)
+        return self._engine.address(self._ours, service, port)
 
     def __str__(self) -> str:
         return f"the stack of '{self._name}'"
 
     # ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _ours(self) -> str:
+        """The name of the project, of which :meth:`volumes` has found that it is this folder's; looked at once."""
+        self.volumes()
+        return self.name
+
+    def _running(self, service: str) -> Running:
+        return self._engine.running(self._ours, service)
 
     @property
     def _group(self) -> DockerSettings:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from deckinfra.builtin.environments.docker.environment import DockerEnvironment
 from deckinfra.core.command import Command
 from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL, StoreURL
-from deckinfra.errors import StackError
+from deckinfra.errors import RefusedError, StackError
 from deckinfra.ports import Environment
 from tests.support.stacks import IMAGE, StackProject
 
@@ -98,6 +100,26 @@ def test_the_databases_tools_run_beside_it_as_the_administrator(running_stack: S
     command = tools.interactive(("mariadb", "--version"))
     container = f"{running_stack.name}-base-1"
     assert command.argv == ("docker", "exec", "--interactive", "--tty", container, "mariadb", "--version")
+
+
+def test_the_database_of_another_folders_stack_is_not_reached_from_a_copy(
+    running_stack: StackProject, tmp_path: Path
+) -> None:
+    copy = StackProject(tmp_path / "copy", running_stack.name)
+    shutil.copytree(running_stack.root, copy.root)
+    tools = copy.environment.database_tools()
+    reaching: tuple[Callable[[], object], ...] = (
+        copy.environment.database_url,
+        lambda: tools.executor.run(Command(("true",), 60.0)),
+        lambda: tools.interactive(("mariadb",)),
+    )
+    for reach in reaching:
+        with pytest.raises(
+            RefusedError, match=f"the stack '{running_stack.name}' belongs to another folder: "
+        ) as caught:
+            reach()
+        assert str(running_stack.root) in caught.value.message
+        assert "COMPOSE_PROJECT_NAME" in caught.value.hint
 
 
 def test_the_administrator_is_the_settings_one(stack_project: StackProject) -> None:
