@@ -78,6 +78,8 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
         # A task in a container, into the repository that the machine sees
         stack.task("invoke", "db.backup")
         assert len(snapshots(clone)) == 2
+        taken = [entry["manifest"]["host"] for entry in json.loads(stack.task("invoke", "db.backups", "--json"))]
+        assert taken == [f"{stack.project}-ops"] * 2, "what is pruned together"
 
         if add or dialect == "mysql":
             _takes_another_password(stack, path)
