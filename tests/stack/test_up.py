@@ -206,7 +206,7 @@ def test_a_secret_that_is_empty_is_named_and_nothing_starts(images: dict[str, Im
         # Nor can a task do anything beside a stack that is not up, and says why
         done = stack.compose("run", "--rm", "--no-TTY", "ops", "invoke", "db.backup", good=False)
         assert done.returncode != 0
-        assert "no host 'database' here: the stack is not up. 'docker compose up --detach' starts it" in done.stderr
+        assert "no host 'database' here: the stack is not up. 'docker compose --env-file .env.docker up" in done.stderr
 
         done = stack.compose("up", "--detach", "database", good=False)
         assert done.returncode != 0
