@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deckinfra.errors import StackError
 from deckinfra.ports import Service
+from deckinfra.settings.envfile import env_file_name
 
 from .compose import Described
 from .faults import explain
@@ -109,7 +110,7 @@ class DockerEngine:
         raise StackError(
             f"the port {port} of the service '{service}' is not published, so it cannot be reached from this machine",
             hint="Nothing was done. Publish it in the compose files (ports:), or run this inside of the stack: "
-            "docker compose run --rm ops invoke ...",
+            f"docker compose --env-file {env_file_name(self._environment)} run --rm ops invoke ...",
         )
 
     def missing(self, images: Sequence[str]) -> frozenset[str]:

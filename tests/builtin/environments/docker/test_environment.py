@@ -13,7 +13,7 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL, StoreURL
 from deckinfra.errors import RefusedError, StackError
 from deckinfra.ports import Environment
-from tests.support.stacks import IMAGE, StackProject
+from tests.support.stacks import IMAGE, SMALL, StackProject
 
 PUBLISHED = f"""
 services:
@@ -53,6 +53,16 @@ def test_the_database_is_at_its_container_where_no_port_is_published(running_sta
     url = running_stack.environment.database_url()
     address = running_stack.stack.executor("base").run(Command(("hostname", "-i"), 60.0)).stdout.decode().strip()
     assert (url.host, url.port) == (address, 3306)
+
+
+def test_a_database_that_this_machine_has_no_way_to_is_an_error_with_one_that_there_is(
+    stack_project: StackProject,
+) -> None:
+    stack_project.write(SMALL.replace("[sleep, infinity]\n", "[sleep, infinity]\n    network_mode: none\n", 1))
+    stack_project.stack.start(["base"], timeout=60.0, output=lambda piece: None)
+    with pytest.raises(StackError, match="the port 3306 of the service 'base' is not published") as caught:
+        stack_project.environment.database_url()
+    assert "docker compose --env-file .env.docker run --rm ops invoke" in caught.value.hint
 
 
 def test_a_database_that_does_not_run_is_an_error_with_the_next_step(stack_project: StackProject) -> None:
