@@ -161,8 +161,10 @@ class Stack(Protocol):
     def is_as_recorded(self, record: bytes) -> bool:
         """Whether what there is now was started from what :meth:`record` took down; False where nothing is."""
 
-    def recorded(self, record: bytes) -> AbstractContextManager[Stack]:
+    def recorded(self, record: bytes, services: Sequence[str] = ()) -> AbstractContextManager[Stack]:
         """Give the stack as :meth:`record` took it down, while the context is open; its images have their names again.
+
+        With ``services``, that is about the images of these only, and no others can be started.
 
         To start it brings back the configuration and the images, leaves alone what is as it was, and, where all are
         started or some ``alone``, removes services that were not recorded. Data is not brought back, nor are files

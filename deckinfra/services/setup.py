@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from deckinfra.core.proof import verdict
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DamagedError, RepositoryError
 from deckinfra.services.at_stake import revisions_at_stake
+from deckinfra.services.locking import alone_with_stack
 from deckinfra.services.results import SetupResult, Step
 
 if TYPE_CHECKING:
@@ -26,8 +28,9 @@ def setup(project: App) -> SetupResult:
     environment = _environment(project)
     project.plugins.before("setup", project=project)
     found = _found(project)
-    pending = revisions_at_stake(project)
-    started = (*_backup_before(project, pending or ()), *_stack(project, found))
+    with alone_with_stack(project, "setup") if found else nullcontext():
+        pending = revisions_at_stake(project)
+        started = (*_backup_before(project, pending or ()), *_stack(project, found))
     steps = (environment, *started, _migrate(project), _seed(project), *_backup(project, new=pending is None))
     result = SetupResult(project.environment_name, steps, _next(project))
     project.plugins.after("setup", project=project, result=result)

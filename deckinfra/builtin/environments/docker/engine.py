@@ -126,6 +126,16 @@ class DockerEngine:
                     found.add(image)
         return frozenset(found)
 
+    def image_id(self, image: str) -> str:
+        """Give the id of the image that a name stands for now; empty where there is none."""
+        from docker.errors import ImageNotFound
+
+        with self._asking() as client:
+            try:
+                return str(client.images.get(image).id)
+            except ImageNotFound:
+                return ""
+
     def folders(self, project: str) -> Sequence[str]:
         """Give the folders that a stack's containers were started in."""
         found = {str(container.labels.get(_FOLDER, "")) for container in self._containers(project)}

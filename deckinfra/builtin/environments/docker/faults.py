@@ -66,7 +66,7 @@ _FAULTS: Final[Sequence[_Fault]] = (
         f"its build cache), {_AGAIN}",
     ),
     _fault(
-        r"No such image: (\S+)",
+        r"No such image: ([^\s\")]+)",
         "there is no image {0} here",
         "What runs goes on. 'invoke stack.build -e {name}' builds it, if it is one of this project.",
     ),
