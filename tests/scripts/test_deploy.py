@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Python as it is, but for pip, which would ask an index.
 PYTHON = f"""#!/bin/sh
 case "$*" in
-    *"pip install"*) echo installed >>"$LOG"; echo "what pip said"; exit "${{PIP_ENDS:-0}}" ;;
+    *"pip install"*) sleep 0.5; echo installed >>"$LOG"; echo "what pip said"; exit "${{PIP_ENDS:-0}}" ;;
 esac
 exec {sys.executable} "$@"
 """
@@ -98,3 +99,27 @@ def test_an_installation_by_hand_is_left_as_it_is(checkout: Path) -> None:
     (checkout / "pyproject.toml").write_text("")
     assert _run(checkout, "scripts/deploy.sh").returncode == 0
     assert _log(checkout) == ["invoke deploy --env=production"]
+
+
+@pytest.mark.parametrize("words", [("--back",), ("staging", "--json", "--back", "--yes")])
+def test_the_way_back_needs_no_network(words: tuple[str, ...], checkout: Path) -> None:
+    (checkout / "pyproject.toml").write_text("")
+    assert _run(checkout, "scripts/deploy.sh", *words, PIP_ENDS="1").returncode == 0
+    name, *options = words if words[0] == "staging" else ("production", *words)
+    assert _log(checkout) == [f"invoke deploy --env={name} {' '.join(options)}"]
+
+
+def test_what_cannot_be_installed_may_be_done_without(checkout: Path) -> None:
+    (checkout / "pyproject.toml").write_text("")
+    ended = _run(checkout, "scripts/deploy.sh", "staging", PIP_ENDS="1")
+    assert ended.returncode == 3
+    assert "'.venv/bin/invoke deploy -e staging' deploys with what is installed" in ended.stderr
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="this machine has no flock")
+def test_of_two_at_once_one_installs_and_the_other_waits_for_it(checkout: Path) -> None:
+    (checkout / "pyproject.toml").write_text("")
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(_run, checkout, "scripts/setup-env.sh", "--no-setup") for _ in range(2)]
+        assert [each.result().returncode for each in both] == [0, 0]
+    assert _log(checkout) == ["installed"]
