@@ -37,7 +37,10 @@ if [[ $repository == file:* ]] && ! is_mounted "$(cd /app && realpath --canonica
 first-run and ops." >&2
             exit 3
             ;;
-        *) printf "warning: %s: its backups are not seen here, and none is taken\n" "$said" >&2 ;;
+        *)
+            printf "warning: %s: its backups are not seen here, and none is taken. Outside of the container, %s.\n" "$said" \
+                "the tasks with -e ${DECKINFRA_ENVIRONMENT:-docker} have them" >&2
+            ;;
     esac
 fi
 

@@ -53,6 +53,7 @@ def test_what_takes_no_backup_runs_and_is_warned(backups: Path) -> None:
     done = run(backups, "db.migrate", "--backup", BACKUP_REPOSITORY="file:/mnt/usb/deck")
     assert (done.returncode, done.stdout) == (0, "db.migrate --backup\n")
     assert "warning: BACKUP_REPOSITORY is file:/mnt/usb/deck, which is no folder of the machine" in done.stderr
+    assert "Outside of the container, the tasks with -e docker have them." in done.stderr
 
 
 def test_a_folder_that_somebody_mounted_there_is_taken(backups: Path) -> None:
