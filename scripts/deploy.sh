@@ -10,7 +10,7 @@
 set -euo pipefail
 
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
-environment=production
+environment=production named=no
 case "${1-}" in
     "") ;;
     -h | --help)
@@ -19,7 +19,7 @@ case "${1-}" in
         ;;
     -*) ;;
     *)
-        environment="$1"
+        environment="$1" named=yes
         shift
         ;;
 esac
@@ -28,6 +28,12 @@ invoke="$root/.venv/bin/invoke"
 if [ ! -x "$invoke" ]; then
     printf 'error: %s\nhint: %s\n' "there is no $invoke: the project is not installed here" \
         "Nothing was done. Run scripts/setup-env.sh --env=$environment first." >&2
+    exit 3
+fi
+
+if [ "$named" = no ] && [ ! -e "$root/.env" ]; then
+    printf 'error: %s\nhint: %s\n' "there is no .env, which has the settings of production" \
+        "Nothing was done. 'scripts/deploy.sh docker' deploys the environment 'docker'; docs/production.md makes one of production." >&2
     exit 3
 fi
 

@@ -30,6 +30,7 @@ def checkout(tmp_path: Path) -> Path:
     programs = root / ".venv/bin"
     programs.mkdir(parents=True)
     (root / "scripts").mkdir()
+    (root / ".env").touch()
     for name in ("scripts/deploy.sh", "scripts/setup-env.sh", "setup.cfg", "pyproject.toml"):
         shutil.copy(REPOSITORY / name, root / name)
     for name, text in {"python": PYTHON, "invoke": INVOKE, "pip": f"#!{programs}/python\n"}.items():
@@ -67,6 +68,15 @@ def test_a_checkout_that_nothing_is_installed_in_is_told_what_to_run(checkout: P
     ended = _run(checkout, "scripts/deploy.sh", "staging")
     assert ended.returncode == 3
     assert "hint: Nothing was done. Run scripts/setup-env.sh --env=staging first." in ended.stderr
+
+
+def test_where_there_is_no_production_another_environment_has_to_be_named(checkout: Path) -> None:
+    (checkout / ".env").unlink()
+    ended = _run(checkout, "scripts/deploy.sh", "--json")
+    assert (ended.returncode, _log(checkout)) == (3, [])
+    assert "error: there is no .env, which has the settings of production" in ended.stderr
+    assert "'scripts/deploy.sh docker' deploys the environment 'docker'" in ended.stderr
+    assert _run(checkout, "scripts/deploy.sh", "docker").returncode == 0
 
 
 def test_where_nothing_changed_nothing_is_installed(checkout: Path) -> None:
