@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ PYTHON = f"""#!/bin/sh
 case "$*" in
     *"pip install"*) sleep 0.5; echo installed >>"$LOG"; echo "what pip said"; exit "${{PIP_ENDS:-0}}" ;;
 esac
-exec {sys.executable} "$@"
+exec {shlex.quote(sys.executable)} "$@"
 """
 INVOKE = '#!/bin/sh\necho "invoke $*" >>"$LOG"\n'
 
