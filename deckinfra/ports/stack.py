@@ -164,7 +164,7 @@ class Stack(Protocol):
     def recorded(self, record: bytes, services: Sequence[str] = ()) -> AbstractContextManager[Stack]:
         """Give the stack as :meth:`record` took it down, while the context is open; its images have their names again.
 
-        With ``services``, that is about the images of these only, and no others can be started.
+        With ``services``, that is about the images of these only, and what they do not depend on cannot be started.
 
         To start it brings back the configuration and the images, leaves alone what is as it was, and, where all are
         started or some ``alone``, removes services that were not recorded. Data is not brought back, nor are files

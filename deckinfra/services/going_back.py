@@ -97,7 +97,7 @@ def start_database(project: App) -> None:
                 hint="Nothing was changed. Look whether DATABASE_IMAGE names the server that the data is of; a newer "
                 f"one changes the data for itself. Then 'invoke stack.up -e {project.environment_name}' starts it.",
             ) from error
-        _control(project, old).up([name], alone=True)
+        _control(project, old).up([name])
 
 
 def start_in_turn(control: StackControl) -> Sequence[Service]:

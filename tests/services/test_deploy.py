@@ -15,6 +15,7 @@ import pytest
 
 from deckinfra.core.command import Command
 from deckinfra.errors import ConfigurationError, DamagedError, LockedError, MigrationError, RefusedError, StackError
+from deckinfra.services.going_back import start_database
 from deckinfra.services.setup import setup
 from deckinfra.services.stack import StackControl
 from deckinfra.system.locks import file_lock
@@ -597,3 +598,28 @@ def test_a_stopped_database_is_backed_up_by_the_server_that_it_had(
     (entry,) = home.open().backups()
     assert entry.manifest.id in caught.value.hint
     assert "things" in [fact.name for fact in entry.manifest.facts]
+
+
+PREPARED = f"""
+services:
+  base:
+    image: {IMAGE}
+    entrypoint: [sh, -c, "test -e /secrets/there && exec sleep 600"]
+    init: true
+    stop_grace_period: 1s
+    volumes: ["secrets:/secrets"]
+    depends_on: {{work: {{condition: service_completed_successfully}}}}
+  work:
+    image: {IMAGE}
+    entrypoint: [touch, /secrets/there]
+    volumes: ["secrets:/secrets"]
+volumes: {{secrets: }}
+"""
+
+
+def test_a_database_that_is_started_as_it_was_gets_what_it_needs(make_stack: Callable[..., StackProject]) -> None:
+    home = make_stack(PREPARED)
+    home.open().stack.up()
+    home.open().stack.down(volumes=True)
+    start_database(home.open())
+    assert {each.name: each.ready for each in home.stack.services()} == {"work": True, "base": True}
