@@ -76,6 +76,7 @@ def test_the_script_needs_the_project_to_be_installed(tmp_path: Path) -> None:
 
 def test_the_script_deploys_production_unless_told_otherwise(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
+    (tmp_path / ".env").touch()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     script = tmp_path / "scripts" / "deploy.sh"
     script.write_bytes((REPOSITORY / "scripts" / "deploy.sh").read_bytes())
