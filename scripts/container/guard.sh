@@ -32,7 +32,8 @@ means_production() {
 
 # A volume is known by its name alone, and stays what it was made as: this one, by the checkout that had the name first.
 if [ -e /own-backups ] && ! [ /backups -ef /own-backups ]; then
-    folder=$(awk '$5 == "/backups" { print $4 }' /proc/self/mountinfo)
+    # There, a space is written as \040.
+    printf -v folder %b "$(awk '$5 == "/backups" { print $4 }' /proc/self/mountinfo)"
     # By itself, Compose would read production's settings, and take its stack.
     file=.env
     if [ "$DECKINFRA_ENVIRONMENT" != production ]; then file=.env.$DECKINFRA_ENVIRONMENT; fi

@@ -186,23 +186,24 @@ def test_for_a_database_elsewhere_no_password_is_made_up(stack: Stack, committed
 def test_a_stack_of_another_checkout_that_is_called_the_same_is_left_alone(
     stack: Stack, committed: str, tmp_path: Path
 ) -> None:
-    assert start(stack).returncode == 0
-    other = replace(stack, folder=copy_checkout(tmp_path / "copy"))
-    done = start(other)
-    assert done.returncode == 3
-    volume = f"{stack.project}_backups"
-    assert (
-        f"error: the stack '{stack.project}' is another folder's, whose backups its volume '{volume}' has: "
-        in done.stderr
-    )
-    assert str(stack.folder / "backups") in done.stderr
-    compose = f"'docker compose --env-file .env.docker --project-name {stack.project}"
-    assert f"{compose} up --detach' in that folder" in done.stderr
-    assert f"{compose} down', then 'docker volume rm {volume}'" in done.stderr
-    assert "COMPOSE_PROJECT_NAME" in done.stderr
-    assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
-    with running(replace(other, project=f"{stack.project}-2")) as second:
-        assert start(second).returncode == 0
+    first = replace(stack, folder=copy_checkout(tmp_path / "the first"), project=f"{stack.project}-first")
+    other = replace(first, folder=copy_checkout(tmp_path / "copy"))
+    with running(first):
+        assert start(first).returncode == 0
+        done = start(other)
+        assert done.returncode == 3
+        volume = f"{first.project}_backups"
+        assert (
+            f"error: the stack '{first.project}' is another folder's, whose backups its volume '{volume}' has: "
+            f"{first.folder / 'backups'}\n" in done.stderr
+        )
+        compose = f"'docker compose --env-file .env.docker --project-name {first.project}"
+        assert f"{compose} up --detach' in that folder" in done.stderr
+        assert f"{compose} down', then 'docker volume rm {volume}'" in done.stderr
+        assert "COMPOSE_PROJECT_NAME" in done.stderr
+        assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
+        with running(replace(other, project=f"{first.project}-2")) as second:
+            assert start(second).returncode == 0
 
 
 def test_a_checkout_that_was_moved_keeps_its_stack_as_it_is_told(stack: Stack, committed: str, tmp_path: Path) -> None:
