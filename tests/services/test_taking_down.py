@@ -16,38 +16,12 @@ from deckinfra import open_project
 from deckinfra.app import App
 from deckinfra.errors import RefusedError
 from deckinfra.services.taking_down import loss_of_volumes
-from tests.support.stacks import IMAGE, StackProject, docker
+from tests.services.support import BOUND
+from tests.support.stacks import StackProject, docker
 
 MakeStack = Callable[..., StackProject]
 
-COMPOSE = f"""
-services:
-  base:
-    image: {IMAGE}
-    init: true
-    entrypoint: [sh, -c, "exec sleep 600"]
-    volumes: ["data:/var/lib/data", "copies:/run/secrets/base:ro"]
-  keeper:
-    image: {IMAGE}
-    init: true
-    entrypoint: [sh, -c, "echo kept > /copies/DATABASE_PASSWORD; exec sleep 600"]
-    volumes: ["backups:/app/backups", "copies:/copies"]
-volumes:
-  data:
-  copies:
-  backups: {{{{driver: local, driver_opts: {{{{type: none, o: bind, device: {{device}}}}}}}}}}
-"""
-BOUND = COMPOSE.format(device="./backups")
 PLAIN = BOUND[: BOUND.index("  backups: {")] + "  backups:\n"
-
-
-@pytest.fixture
-def shop(make_stack: MakeStack) -> StackProject:
-    """A stack that runs, with a database's volume, copies of its secrets, and backups in the project's folder."""
-    project = make_stack(BOUND)
-    (project.root / "backups").mkdir()
-    project.stack.start(timeout=60.0, output=lambda piece: None)
-    return project
 
 
 def _volumes(project: StackProject) -> set[str]:
