@@ -205,15 +205,16 @@ class App(Composition):
     def backup(self, remote: Remote = None, *, init: bool = False) -> Manifest:
         """Take a backup. When this returns, its manifest and everything that it names are stored.
 
-        A repository is made where there is none; at a remote only with ``init``, else :class:`RepositoryError`: a disk
-        that is not mounted looks like a new one.
+        The environment's default repository is made where there is none. One whose place somebody chose, a remote or
+        ``BACKUP_REPOSITORY``, is made only with ``init``, else :class:`RepositoryError`: a disk that is not mounted
+        looks like a new one.
         """
         from deckinfra.services.backup import backup
 
         with self._phase("backup"):
             self.engine.state()
             self.plugins.before("backup", project=self)
-            with self.repository(remote, create=init or not remote) as repository:
+            with self.repository(remote, create=init or not self.is_chosen(remote)) as repository:
                 manifest = backup(
                     self.engine, repository, self.origin, self.environment.database_label(), self.reporter
                 )

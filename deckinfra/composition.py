@@ -127,6 +127,12 @@ class Composition:
             raise unknown_name("remote", name, remotes)
         return remotes[name]
 
+    def is_chosen(self, remote: Remote = None) -> bool:
+        """Whether the settings say where a repository is. Then it may be on a disk that is not mounted just now."""
+        from deckinfra.settings.groups import BackupSettings
+
+        return bool(remote) or self.settings.group(BackupSettings).backup_repository is not None
+
     @contextmanager
     def repository(self, remote: Remote = None, *, create: bool = False) -> Iterator[Repository]:
         """Open a repository while the context is open. With ``create`` it is made where there is none.
@@ -147,7 +153,7 @@ class Composition:
                 threads=settings.backup_threads,
                 reporter=self.reporter,
             )
-            if repository.is_new and settings.backup_repository and not remote:
+            if repository.is_new and not remote and self.is_chosen():
                 self.reporter.warn(
                     f"made a new backup repository at {repository}, where there was none: if there were backups, its "
                     "disk is not mounted, or the address is not the old one"

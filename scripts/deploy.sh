@@ -5,11 +5,12 @@
 #   scripts/deploy.sh [ENVIRONMENT] [OPTIONS OF invoke deploy]
 #
 # ENVIRONMENT is production where none is given. What this version needs of Python is installed first, in a .venv that
-# scripts/setup-env.sh made; one that was made by hand is left as it is. Ends as `invoke deploy` does: docs/exit-codes.md.
+# scripts/setup-env.sh made; one that was made by hand is left as it is, and so is any with --back.
+# Ends as `invoke deploy` does: docs/exit-codes.md.
 set -euo pipefail
 
 root="$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)"
-environment=production
+environment=production named=no
 case "${1-}" in
     "") ;;
     -h | --help)
@@ -18,7 +19,7 @@ case "${1-}" in
         ;;
     -*) ;;
     *)
-        environment="$1"
+        environment="$1" named=yes
         shift
         ;;
 esac
@@ -30,9 +31,22 @@ if [ ! -x "$invoke" ]; then
     exit 3
 fi
 
+if [ "$named" = no ] && [ ! -e "$root/.env" ]; then
+    printf 'error: %s\nhint: %s\n' "there is no .env, which has the settings of production" \
+        "Nothing was done. 'scripts/deploy.sh docker' deploys the environment 'docker'; docs/production.md makes one of production." >&2
+    exit 3
+fi
+
+# At the way back, nothing may be in the way, such as a network that is not there.
+back=no
+for word in "$@"; do
+    if [ "$word" = --back ]; then back=yes; fi
+done
+
 # The stamp that setup-env.sh leaves. It compares it, so where nothing changed, nothing is done.
-if [ -e "$root/.venv/.deckinfra-installed" ] && ! "$root/scripts/setup-env.sh" --no-setup; then
-    printf 'hint: %s\n' "Nothing was deployed: what runs goes on as it was. Then run this again." >&2
+if [ "$back" = no ] && [ -e "$root/.venv/.deckinfra-installed" ] && ! "$root/scripts/setup-env.sh" --no-setup; then
+    printf 'hint: %s\n' "Nothing was deployed: what runs goes on as it was. Then run this again. \
+'.venv/bin/invoke deploy -e $environment' deploys with what is installed, where that is enough." >&2
     exit 3
 fi
 

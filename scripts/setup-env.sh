@@ -81,6 +81,14 @@ if [ "${1-}" = --no-setup ]; then
     shift
 fi
 
+# Two at once would make one .venv of two halves. Where there is no flock, or none on this file system, nobody waits.
+exec 9<"$root"
+if command -v flock >/dev/null && ! flock -n 9 2>/dev/null; then
+    printf '==> another setup-env.sh is at work here: waiting for it, 10 minutes at most\n' >&2
+    flock -w 600 -E 75 9 || [ $? -ne 75 ] ||
+        fail "another setup-env.sh did not end within 10 minutes" "Nothing was changed. Look what it does, then run this again."
+fi
+
 if ! is_usable; then
     make_venv
 fi
@@ -90,6 +98,7 @@ if [ "$(cat -- "$venv/.deckinfra-installed" 2>/dev/null || true)" != "$stamp" ];
     printf '%s\n' "$stamp" >"$venv/.deckinfra-installed"
 fi
 
+exec 9<&-
 if [ "$with_setup" = no ]; then
     exit 0
 fi

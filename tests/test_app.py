@@ -221,13 +221,26 @@ def test_at_a_remote_a_repository_is_made_only_when_that_is_asked_for(project: P
     assert len(app.backups(remote="usb")) == 2
 
 
+def test_nor_is_one_made_where_somebody_chose_the_place_of_the_environments_own(project: Project) -> None:
+    app = _migrated(project, BACKUP_REPOSITORY="file:mounted/backups")
+    with pytest.raises(RepositoryError, match="there is no backup repository at file:mounted/backups"):
+        app.backup()
+    assert not (project.root / "mounted").exists(), "a disk that is not mounted is not replaced by a folder"
+    first = app.backup(init=True)
+    shutil.move(project.root / "mounted", project.root / "unplugged")
+    with pytest.raises(RepositoryError, match="no backup repository"):
+        app.backup()
+    shutil.move(project.root / "unplugged", project.root / "mounted")
+    assert [listed.manifest.id for listed in app.backups()] == [first.id]
+
+
 @pytest.mark.parametrize(("named", "kind"), [({}, "note"), ({"BACKUP_REPOSITORY": "file:elsewhere"}, "warn")])
 def test_a_new_repository_is_told_of_and_a_person_is_warned_of_one_where_a_disk_may_be_missing(
     project: Project, named: dict[str, str], kind: str
 ) -> None:
     reporter = RecordingReporter()
     app = _migrated(project, reporter=reporter, **named)
-    app.backup()
+    app.backup(init=True)
     app.backup()
     ((how, text),) = [event for event in reporter.events if "made a new backup repository" in event[1]]
     assert (how, str(app.repository_url()) in text, "mounted" in text) == (kind, True, kind == "warn")
@@ -361,7 +374,7 @@ def test_a_failure_hook_that_fails_is_only_reported(project: Project, reporter: 
     app = _open(project, reporter=reporter, CRASH="on_failure", BACKUP_REPOSITORY="file:setup.cfg")
     app.migrate()
     with pytest.raises(Exception, match=r"setup\.cfg"):
-        app.backup()
+        app.backup(init=True)
     assert any("plugin 'spy' failed in deckinfra_on_failure" in warning for warning in reporter.warnings)
 
 
@@ -384,7 +397,7 @@ def test_one_repository_may_serve_several_environments(project: Project) -> None
     local = _migrated(project, BACKUP_REPOSITORY="file:backups/all")
     test = _open(project, "test", BACKUP_REPOSITORY="file:backups/all")
     test.migrate()
-    ours, theirs = local.backup(), test.backup()
+    ours, theirs = local.backup(init=True), test.backup()
     assert local.restore().manifest.id == ours.id
     assert test.restore().manifest.id == theirs.id
     assert len(local.backups()) == 2

@@ -7,6 +7,7 @@ usable, 4 the database did not become usable in time.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import logging.config
 import os
@@ -82,6 +83,9 @@ def openapi() -> str:
 def _serve(settings: Settings, *, reload: bool) -> None:
     workers = 1 if reload else settings.app_workers
     with _shared_metrics(workers):
+        if not reload:
+            # Several workers are started again for ever: what cannot even be imported is to end this process at once.
+            importlib.import_module("src.main")
         uvicorn.run(
             "src.main:application",
             factory=True,

@@ -49,7 +49,8 @@ class Environment(Protocol):
     def database_url(self) -> DatabaseURL:
         """Give the database's URL as seen from where deckinfra runs; :class:`ConfigurationError` if unusable.
 
-        :class:`StackError` where it runs in a stack and cannot be reached from here.
+        :class:`StackError` where it runs in a stack and cannot be reached from here, :class:`RefusedError` where that
+        stack is another folder's.
         """
 
     def database_label(self) -> str:

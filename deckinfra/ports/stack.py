@@ -161,8 +161,10 @@ class Stack(Protocol):
     def is_as_recorded(self, record: bytes) -> bool:
         """Whether what there is now was started from what :meth:`record` took down; False where nothing is."""
 
-    def recorded(self, record: bytes) -> AbstractContextManager[Stack]:
+    def recorded(self, record: bytes, services: Sequence[str] = ()) -> AbstractContextManager[Stack]:
         """Give the stack as :meth:`record` took it down, while the context is open; its images have their names again.
+
+        With ``services``, that is about the images of these only, and what they do not depend on cannot be started.
 
         To start it brings back the configuration and the images, leaves alone what is as it was, and, where all are
         started or some ``alone``, removes services that were not recorded. Data is not brought back, nor are files
@@ -173,12 +175,12 @@ class Stack(Protocol):
         """Give the last ``tail`` lines of each of ``services`` (none: all); with ``follow``, go on for ever."""
 
     def executor(self, service: str) -> Executor:
-        """Give what runs commands in a running service."""
+        """Give what runs commands in a running service; they raise what :meth:`volumes` raises."""
 
     def interactive(self, service: str, argv: Sequence[str]) -> Command:
         """Give the command that, run on a terminal, runs ``argv`` in the service with that terminal.
 
-        It is not for an executor, and has no time limit: a person ends it.
+        It is not for an executor, and has no time limit: a person ends it. Raises what :meth:`volumes` raises.
         """
 
     def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:

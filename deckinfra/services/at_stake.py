@@ -18,8 +18,8 @@ def holds_data(volume: Volume, stack: Stack) -> bool:
     return any(mount.service == stack.database and mount.writable for mount in volume.mounts)
 
 
-def revisions_at_stake(project: App) -> Sequence[str]:
-    """Give the revisions that a migration would apply to a database with data; none where there is no data yet.
+def revisions_at_stake(project: App) -> Sequence[str] | None:
+    """Give the revisions that a migration would apply to a database with data; None where there is no data yet.
 
     A database's service that has been there before is started for that, as it was, where it does not run. Raises what
     that raises, and :class:`MigrationError` where the database has a revision that this code lacks.
@@ -29,10 +29,10 @@ def revisions_at_stake(project: App) -> Sequence[str]:
         project.stack.check()
         (service,) = (each for each in stack.services() if each.name == stack.database)
         if service.state == "absent" and not any(holds_data(volume, stack) for volume in stack.volumes()):
-            return ()
+            return None
         start_database(project)
     try:
-        return project.migrator.pending() if project.engine.state().tables else ()
+        return project.migrator.pending() if project.engine.state().tables else None
     finally:
         # What is started next may be reached in another place.
         project.forget_settings()

@@ -6,16 +6,20 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Final
 
 import deckinfra
 from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.errors import DamagedError, LockedError, UnknownNameError
 from deckinfra.ports import Engine, Reporter
 from deckinfra.repository import Repository
-from deckinfra.services.contents import holds_rows
+from deckinfra.services.contents import holds_rows, lacks
 from deckinfra.services.locking import clean_up
+
+_LOOKED_AT: Final = 100
+"""How many of the newest snapshots are looked through for one with rows: more than most policies keep."""
 
 
 def now() -> datetime:
@@ -42,13 +46,26 @@ def _next(repository: Repository, moment: datetime) -> tuple[datetime, str]:
 
 
 def _emptied(repository: Repository, manifest: Manifest) -> Iterator[str]:
-    """Say so where the snapshot is about to follow one with rows, and has none: it may be what an accident left."""
-    if holds_rows(manifest):
-        return
-    with suppress(UnknownNameError, DamagedError):
-        last = repository.snapshots.find("latest", manifest.origin)
-        if holds_rows(last):
-            yield f"there is no row in this backup, and there were some in the last one, {last.id}: is that meant?"
+    """Say so where the snapshot has no row of what had some before: it may be what an accident left.
+
+    One table is compared with the last snapshot. Where there is no row at all, that is said as long as any earlier
+    one has some: the morning after the second such night is not the time to be quiet.
+    """
+    earlier = _earlier(repository, manifest.origin)
+    compared = islice(earlier, 1) if holds_rows(manifest) else earlier
+    for lacking in lacks(manifest, None, (), compared):
+        yield f"{lacking}: is that meant?"
+
+
+def _earlier(repository: Repository, origin: Origin) -> Iterator[Manifest]:
+    """Give the snapshots of ``origin`` that can be read, newest first, as far as it is worth looking."""
+    for identity in repository.snapshots.ids()[:_LOOKED_AT]:
+        try:
+            manifest = repository.snapshots.read(identity)
+        except (UnknownNameError, DamagedError):
+            continue
+        if manifest.origin == origin:
+            yield manifest
 
 
 def backup(

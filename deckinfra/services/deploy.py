@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
+from deckinfra.errors import DeckinfraError, RefusedError, StackError
 from deckinfra.services.going_back import before_of, bring_back, find_before, start_database, start_in_turn
+from deckinfra.services.locking import alone_with_stack
 from deckinfra.services.memory import Deployment, digest, now
 from deckinfra.services.results import DeployResult
-from deckinfra.system.locks import file_lock
 from deckinfra.system.processes import Owner
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deckinfra.app import App
     from deckinfra.core.manifest import Manifest
 
+_START: Final = "start"
 _BACK: Final = "bring the old version back"
 
 
@@ -32,7 +33,7 @@ def deploy(project: App) -> DeployResult:
     could not be. Where this process is ended in between, :meth:`StackMemory.broken_off` tells.
     """
     project.require_settings()
-    with _alone(project):
+    with alone_with_stack(project, "deploy"):
         return _Deploying(project).run()
 
 
@@ -43,10 +44,11 @@ def go_back(project: App) -> DeployResult:
     """
     began = time.monotonic()
     project.stack.check()
-    with _alone(project):
+    with alone_with_stack(project, "deploy"):
         broken = broken_off(project)
         before = before_of(project, broken)
-        project.stack_memory.note(replace(broken, owner=Owner.me("deploy --back"), step=_BACK, since=now()))
+        noted = replace(broken, owner=Owner.me("deploy --back"), step=_BACK, since=now(), replacing=True)
+        project.stack_memory.note(noted)
         project.reporter.step(_BACK)
         project.reporter.note(f"it comes back {before.manner}")
         services = bring_back(project, before)
@@ -86,9 +88,16 @@ class _Deploying:
             project.reporter.warn(self._broken.told(project.environment_name))
         # What runs after one that broke off may be half new.
         self._before = before_of(project, self._broken) if self._broken else find_before(project)
-        record = self._before.record
+        record, broken = self._before.record, self._broken
         self._progress = Deployment(
-            Owner.me("deploy"), "", "", "", self._before.images, "" if record is None else digest(record)
+            owner=Owner.me("deploy"),
+            step="",
+            since="",
+            # The backup from before is the one from before the first of those that broke off.
+            backup=broken.backup if broken else "",
+            images=self._before.images,
+            record="" if record is None else digest(record),
+            replacing=broken.replacing if broken else False,
         )
         with self._leaving():
             manifest = self._back_up()
@@ -96,17 +105,18 @@ class _Deploying:
             stack.build()
             self._step("migrate")
             migrated = project.migrate()
-            self._step("start")
+            self._step(_START)
         try:
             services = start_in_turn(stack)
-        except StackError as error:
+        except DeckinfraError as error:
             raise self._brought_back(error) from error
         # Also where what was started could not be recorded.
         self._memory.forget()
         return DeployResult(project.environment_name, manifest, migrated, tuple(services), time.monotonic() - began)
 
     def _step(self, name: str) -> None:
-        self._progress = replace(self._progress, step=name, since=now())
+        replacing = self._progress.replacing or name in {_START, _BACK}
+        self._progress = replace(self._progress, step=name, since=now(), replacing=replacing)
         self._memory.note(self._progress)
         self._project.reporter.step(name)
 
@@ -119,7 +129,8 @@ class _Deploying:
             project.reporter.note("there is no data yet that could be backed up")
             return None
         manifest = project.backup()
-        self._progress = replace(self._progress, backup=manifest.id)
+        project.reporter.note(f"the backup from before is {manifest.id}")
+        self._progress = replace(self._progress, backup=self._progress.backup or manifest.id)
         return manifest
 
     @contextmanager
@@ -130,16 +141,22 @@ class _Deploying:
         except DeckinfraError as error:
             if self._broken is not None:
                 self._memory.note(self._broken)
+                name = self._project.environment_name
+                error.hint = f"{error.hint} 'invoke deploy -e {name} --back' brings back what ran before.".lstrip()
                 raise
             self._memory.forget()
-            if self._before.images:
-                error.hint = f"{error.hint} The services that ran before go on running, as they were.".lstrip()
+            runs = " The services that ran before go on running, as they were." if self._before.runs else ""
+            error.hint = f"{error.hint}{runs}{self._data}".lstrip()
             raise
 
-    def _brought_back(self, error: StackError) -> StackError:
+    @property
+    def _data(self) -> str:
+        return f" The backup from before is {self._progress.backup}." if self._progress.backup else ""
+
+    def _brought_back(self, error: DeckinfraError) -> StackError:
         """Bring back what ran before, and give the error that says how that went."""
         name, before = self._project.environment_name, self._before
-        data = f" The backup from before is {self._progress.backup}." if self._progress.backup else ""
+        data = self._data
         if not before.images:
             self._memory.forget()
             return StackError(
@@ -163,26 +180,6 @@ class _Deploying:
             )
         return StackError(
             f"the new version of '{name}' did not start, and the old one runs again, {before.manner}: {error.message}",
-            hint=f"Mend it and deploy again. Migrations that were applied stay applied.{data}",
+            hint=f"Mend it and deploy again. Migrations that were applied stay applied; 'invoke db.rollback -e {name}' "
+            f"takes them back, while their files are in this checkout.{data}",
         )
-
-
-@contextmanager
-def _alone(project: App) -> Iterator[None]:
-    """Keep other deployments of this environment from here out, at once: two at a time undo each other's work."""
-    folder = project.root / "var"
-    try:
-        folder.mkdir(exist_ok=True)
-        lock = file_lock(
-            folder / f"deploy-{project.environment_name}.lock",
-            Owner.me("deploy"),
-            timeout=0,
-            what=f"the deployment of '{project.environment_name}'",
-        )
-        with lock:
-            yield
-    except OSError as error:
-        raise ConfigurationError(
-            f"the lock of the deployment cannot be made in {folder}: {error.strerror}",
-            hint="Nothing was done. Make the folder writable for you.",
-        ) from error

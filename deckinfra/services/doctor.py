@@ -7,18 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from deckinfra.core.settings import Stage
 from deckinfra.errors import DeckinfraError
+from deckinfra.services.backed_up import own_backups, unreliable
 from deckinfra.services.results import Finding
 
 if TYPE_CHECKING:
     from deckinfra.app import App
-    from deckinfra.services.results import Listed
 
 Wrong = tuple[str, str] | None
 """What is wrong and how to mend it, or None."""
@@ -31,11 +29,6 @@ SPARE_BYTES: Final = 256 * 1024 * 1024
 NEEDING_DATABASE: Final = frozenset({"migrations", "disk"})
 """The checks that have nothing to look at where the database is not there."""
 
-LONGEST_WITHOUT_BACKUP: Final = {Stage.PRODUCTION: timedelta(hours=26)}
-"""How old the newest backup may be: in production a day and some slack, elsewhere as below."""
-
-USUALLY_WITHOUT_BACKUP: Final = timedelta(days=30)
-CLOCK_SLACK: Final = timedelta(minutes=5)
 BUILT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 """This code is no older: a clock that shows an earlier time is wrong."""
 
@@ -129,10 +122,6 @@ class _Look:
         self.project = project
         self.now = now
 
-    @cached_property
-    def listed(self) -> Sequence[Listed]:
-        return [entry for entry in self.project.backups() if entry.manifest.origin == self.project.origin]
-
     def clock(self) -> Wrong:
         if self.now >= BUILT:
             return None
@@ -192,25 +181,7 @@ class _Look:
         return f"the database is {status.state}; to apply: {waiting}", "Run 'invoke db.migrate'."
 
     def backups(self) -> Wrong:
-        if not self.listed:
-            return "there is no backup", "Run 'invoke db.backup', then 'invoke db.drill'."
-        newest = self.listed[0]
-        age = self.now - newest.manifest.time
-        if age < -CLOCK_SLACK:
-            return (
-                f"snapshot {newest.manifest.id} is from the future",
-                "Look at the clocks of the machines that back up.",
-            )
-        if age > LONGEST_WITHOUT_BACKUP.get(self.project.settings.stage, USUALLY_WITHOUT_BACKUP):
-            return f"the newest backup is {age.days} d {age.seconds // 3600} h old", "Run 'invoke db.backup'."
-        if newest.proof is not None and not newest.proof.good:
-            return (
-                f"the newest backup is bad: {newest.proof.problems[0]}",
-                "Run 'invoke db.backup', then 'invoke db.drill'.",
-            )
-        if not any(listed.proof is not None and listed.proof.good for listed in self.listed):
-            return "no backup was ever proven to restore", "Run 'invoke db.drill'."
-        return None
+        return unreliable(own_backups(self.project), self.project.settings.stage, self.now)
 
     def disk(self) -> Wrong:
         return room(shutil.disk_usage(self.project.root).free, self.project.engine.state().size)

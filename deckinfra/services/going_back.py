@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,13 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Before:
-    """What ran before: of each service the image, by name and id, and the record of all that it was started from.
+    """What there was before: of each service the image, by name and id, and the record of all that it was started from.
 
-    Without the record, which there is where the tasks started it, only the images can be brought back.
+    Without the record, which there is where the tasks started it, only the images can be brought back. ``runs`` tells
+    whether any of it lasts, and goes on where nothing new is started.
     """
 
     images: Mapping[str, tuple[str, str]]
     record: bytes | None
+    runs: bool = False
 
     @property
     def manner(self) -> str:
@@ -40,14 +43,15 @@ def find_before(project: App) -> Before:
     """Look at what runs. What has done its work and ended counts as well: its image is part of what there is."""
     stack = project.environment.stack()
     assert stack is not None
-    ready = {each.name: (each.image, each.image_id) for each in stack.services() if each.ready}
+    there = [each for each in stack.services() if each.ready]
+    ready = {each.name: (each.image, each.image_id) for each in there}
     record = project.stack_memory.record()
     try:
         fits = record is not None and stack.is_as_recorded(record)
     except StackError as error:
         project.reporter.warn(error.message)
         fits = False
-    return Before(ready, record if fits else None)
+    return Before(ready, record if fits else None, any(not each.one_shot for each in there))
 
 
 def before_of(project: App, deployment: Deployment) -> Before:
@@ -71,7 +75,8 @@ def bring_back(project: App, before: Before) -> Sequence[Service]:
 def start_database(project: App) -> None:
     """Start the database where it does not run, as it was last started, where that is known.
 
-    The present files may name a newer server, which would change the data for itself before it is backed up.
+    The present files may name a newer server, which would change the data for itself before it is backed up. So where
+    that is known and not to be had, it is for a person to decide: :class:`StackError`.
     """
     stack = project.environment.stack()
     assert stack is not None
@@ -82,8 +87,17 @@ def start_database(project: App) -> None:
         project.stack.up([stack.database])
         return
     project.reporter.note("the database does not run; it is started as it was last, to look what is in it")
-    with stack.recorded(record) as old:
-        _control(project, old).up([old.database or stack.database])
+    name = stack.database
+    with ExitStack() as open_while:
+        try:
+            old = open_while.enter_context(stack.recorded(record, [name]))
+        except StackError as error:
+            raise StackError(
+                f"the database does not run, and cannot be started as it was last: {error.message}",
+                hint="Nothing was changed. Look whether DATABASE_IMAGE names the server that the data is of; a newer "
+                f"one changes the data for itself. Then 'invoke stack.up -e {project.environment_name}' starts it.",
+            ) from error
+        _control(project, old).up([name])
 
 
 def start_in_turn(control: StackControl) -> Sequence[Service]:

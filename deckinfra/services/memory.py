@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 from deckinfra.core.documents import decode, encode, field_of
 from deckinfra.core.manifest import format_time
@@ -20,16 +19,14 @@ from deckinfra.errors import ConfigurationError, DamagedError
 from deckinfra.system.files import write_atomic
 from deckinfra.system.processes import Owner
 
-_UNTOUCHED: Final = frozenset({"backup", "build", "migrate"})
-"""The steps in which what ran before goes on running."""
-
 
 @dataclass(frozen=True)
 class Deployment:
     """A deployment as far as it has come: the step that it is at, since when, and what ran before it.
 
     ``backup`` is the id of the snapshot taken for it, or empty. ``images`` gives each service that ran the name and the
-    id of its image; ``record`` is the digest of the record that this was started from, or empty.
+    id of its image; ``record`` is the digest of the record that this was started from, or empty. ``replacing`` tells
+    whether it, or one before it that broke off as well, has begun to start what is new.
     """
 
     owner: Owner
@@ -38,11 +35,12 @@ class Deployment:
     backup: str
     images: Mapping[str, tuple[str, str]]
     record: str
+    replacing: bool = False
 
     def told(self, environment: str) -> str:
         """Say in a sentence how it broke off, what is safe, and what to do."""
         saved = f"The backup from before is {self.backup}. " if self.backup else ""
-        runs = "What ran before it goes on. " if self.step in _UNTOUCHED else "Its services may be old or new. "
+        runs = "Its services may be old or new. " if self.replacing else "What ran before it goes on. "
         return (
             f"the deployment of '{environment}' that began at {self.owner.since} broke off in its step '{self.step}', "
             f"at which it was since {self.since}. {runs}{saved}"
@@ -58,6 +56,7 @@ class Deployment:
             "backup": self.backup,
             "images": {name: list(image) for name, image in self.images.items()},
             "record": self.record,
+            "replacing": self.replacing,
         }
 
     @classmethod
@@ -71,7 +70,7 @@ class Deployment:
             raise DamagedError(f"{what} has no usable field 'images'") from None
         texts = {name: field_of(document, name, str, what) for name in ("step", "since", "backup", "record")}
         owner = Owner.from_document(field_of(document, "owner", dict, what), what)
-        return cls(owner=owner, images=found, **texts)
+        return cls(owner=owner, images=found, replacing=field_of(document, "replacing", bool, what), **texts)
 
 
 class StackMemory:
@@ -92,8 +91,8 @@ class StackMemory:
 
     def keep(self, record: bytes) -> None:
         """Keep what the stack was started from. With that, a deployment that broke off is settled."""
-        self._write(self._record, record)
         self.forget()
+        self._write(self._record, record)
 
     def deployment(self) -> Deployment | None:
         """Give the deployment that is under way, or broke off."""

@@ -145,7 +145,8 @@ class DatabaseStatus:
 class StatusResult:
     """An environment at a glance. What could not be looked at is None (services: empty), and among the problems.
 
-    ``last_backup`` is the newest snapshot of this project and environment, ``last_proof`` the newest good proof of one.
+    ``last_backup`` is the newest snapshot of this project and environment, ``last_proof`` the newest good proof of one,
+    which need not be the same.
     """
 
     environment: str

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from deckinfra.core.proof import verdict
 from deckinfra.core.settings import Stage
 from deckinfra.errors import ConfigurationError, DamagedError, RepositoryError
 from deckinfra.services.at_stake import revisions_at_stake
+from deckinfra.services.locking import alone_with_stack
 from deckinfra.services.results import SetupResult, Step
 
 if TYPE_CHECKING:
@@ -26,8 +28,10 @@ def setup(project: App) -> SetupResult:
     environment = _environment(project)
     project.plugins.before("setup", project=project)
     found = _found(project)
-    before = _backup_before(project)
-    steps = (environment, *before, *_stack(project, found), _migrate(project), _seed(project), *_backup(project))
+    with alone_with_stack(project, "setup") if found else nullcontext():
+        pending = revisions_at_stake(project)
+        started = (*_backup_before(project, pending or ()), *_stack(project, found))
+    steps = (environment, *started, _migrate(project), _seed(project), *_backup(project, new=pending is None))
     result = SetupResult(project.environment_name, steps, _next(project))
     project.plugins.after("setup", project=project, result=result)
     return result
@@ -58,9 +62,8 @@ def _found(project: App) -> Mapping[str, Service]:
     return {} if stack is None else {service.name: service for service in stack.services()}
 
 
-def _backup_before(project: App) -> tuple[Step, ...]:
+def _backup_before(project: App, pending: Sequence[str]) -> tuple[Step, ...]:
     """Back up data that is about to be migrated: by the stack that is started, or by the step that does it."""
-    pending = revisions_at_stake(project)
     if not pending:
         return ()
     project.reporter.step("backup")
@@ -110,7 +113,8 @@ def _seed(project: App) -> Step:
     return Step("seed", changed=False, summary="example data is there" if seeds else "no plugin brings example data")
 
 
-def _backup(project: App) -> tuple[Step, Step]:
+def _backup(project: App, *, new: bool) -> tuple[Step, Step]:
+    """Take a backup and prove it, where there is none. For a new database the repository may be new wherever it is."""
     proven = _proven(project)
     if proven is not None:
         return (
@@ -118,7 +122,7 @@ def _backup(project: App) -> tuple[Step, Step]:
             Step("drill", changed=False, summary=f"snapshot {proven.id} is proven to restore"),
         )
     project.reporter.step("backup")
-    manifest = project.backup()
+    manifest = project.backup(init=new)
     project.reporter.step("drill")
     drilled = project.drill(manifest.id)
     compared = f"{len(drilled.compared)} parts compared"

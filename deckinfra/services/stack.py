@@ -12,6 +12,7 @@ from deckinfra.core.command import Command, Completed
 from deckinfra.core.lines import Lines
 from deckinfra.errors import DeckinfraError, StackError
 from deckinfra.services.watch import WRONG_PASSWORD, Watch, described
+from deckinfra.settings.envfile import env_file_name
 
 if TYPE_CHECKING:
     from deckinfra.ports import Reporter, Service, Stack
@@ -193,9 +194,9 @@ class StackControl:
         if WRONG_PASSWORD.search(log):
             return (
                 "The database refuses the password. It goes by the one that its volume was first made with, or that "
-                f"it was changed to: that one belongs into .secrets/{name}/. Where it is there, 'docker compose run "
-                f"--rm secrets' hands it on. If the data may go, 'invoke stack.down -e {name} --volumes' says what is "
-                "deleted, and asks first."
+                f"it was changed to: that one belongs into .secrets/{name}/. Where it is there, 'docker compose "
+                f"--env-file {env_file_name(name)} run --rm secrets' hands it on. If the data may go, "
+                f"'invoke stack.down -e {name} --volumes' says what is deleted, and asks first."
             )
         if _FULL.search(log):
             return "The disk is full. Make room ('docker system df' says what Docker takes), and run it again."

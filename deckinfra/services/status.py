@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from deckinfra.errors import DeckinfraError
 from deckinfra.ports import Service
+from deckinfra.services.backed_up import own_backups, unreliable
 from deckinfra.services.results import DatabaseStatus, MigrationStatus, StatusResult
 
 if TYPE_CHECKING:
     from deckinfra.app import App
-    from deckinfra.core.manifest import Manifest
-    from deckinfra.core.proof import Proof
 
 _Found = TypeVar("_Found")
 
 
-def status(project: App) -> StatusResult:
+def status(project: App, now: datetime | None = None) -> StatusResult:
     """Look at the services, the database, its schema and its backups.
 
     What cannot be looked at is among the problems, and the rest is looked at all the same. Raises only
-    what keeps everything from being looked at: :class:`ConfigurationError`.
+    what keeps everything from being looked at: :class:`ConfigurationError`. ``now`` (aware) defaults to the clock.
     """
     environment = project.environment
     problems: list[str] = []
@@ -50,7 +50,11 @@ def status(project: App) -> StatusResult:
         migrations = look("schema", project.migration_status)
         if migrations is not None and migrations.state != "up to date":
             problems.append(f"schema: {migrations.state}")
-    backup, proof = look("backups", lambda: _backups(project)) or (None, None)
+    backups = look("backups", lambda: own_backups(project))
+    unfit = None if backups is None else unreliable(backups, project.settings.stage, now or datetime.now(UTC))
+    if unfit is not None:
+        problems.append(f"backups: {unfit[0]}")
+    proofs = [entry.proof for entry in backups or () if entry.proof is not None and entry.proof.good]
     return StatusResult(
         environment.name,
         environment.kind,
@@ -58,8 +62,8 @@ def status(project: App) -> StatusResult:
         services,
         database,
         migrations,
-        backup,
-        proof,
+        backups[0].manifest if backups else None,
+        max(proofs, key=lambda proof: proof.time, default=None),
         tuple(problems),
     )
 
@@ -76,11 +80,3 @@ def _database(project: App) -> DatabaseStatus:
     return DatabaseStatus(
         project.environment.database_label(), state.version, state.size, len(state.tables), project.engine.activity()
     )
-
-
-def _backups(project: App) -> tuple[Manifest | None, Proof | None]:
-    mine = [entry for entry in project.backups() if entry.manifest.origin == project.origin]
-    if not mine:
-        raise DeckinfraError("there is none yet")
-    proofs = [entry.proof for entry in mine if entry.proof is not None and entry.proof.good]
-    return mine[0].manifest, max(proofs, key=lambda proof: proof.time, default=None)

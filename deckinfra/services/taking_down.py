@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from deckinfra.core.settings import Stage
-from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
+from deckinfra.errors import DeckinfraError, RefusedError
 from deckinfra.services.at_stake import holds_data
+from deckinfra.services.backed_up import own_backups
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -48,18 +49,14 @@ def loss_of_volumes(project: App, now: datetime | None = None) -> str:
 def refuse_unfit_secrets(project: App, names: Collection[str]) -> None:
     """Raise :class:`RefusedError` where a secret of the database is to be made, and its volume has the old one.
 
-    Where the stack cannot be asked, that is said, and nothing is refused: there may be no Docker yet.
+    Where the stack cannot be asked, its :class:`StackError` or :class:`ConfigurationError` says why.
     """
     missing = sorted(DATABASE_SECRETS.intersection(names))
     if not missing:
         return
     name = project.environment_name
-    try:
-        stack = project.environment.stack()
-        data = [] if stack is None else [volume.name for volume in stack.volumes() if holds_data(volume, stack)]
-    except (StackError, ConfigurationError) as error:
-        project.reporter.warn(f"whether there is a database already could not be seen: {error.message}")
-        return
+    stack = project.environment.stack()
+    data = [] if stack is None else [volume.name for volume in stack.volumes() if holds_data(volume, stack)]
     if stack is None or not data:
         return
     copies = []
@@ -104,7 +101,7 @@ def _refuse_productions(project: App, stack: Stack) -> None:
 def _last_backup(project: App, now: datetime | None) -> str:
     """Say how old the last backup is, and what is known of it; loudly where it may not be one to rely on."""
     try:
-        mine = [entry for entry in project.backups() if entry.manifest.origin == project.origin]
+        mine = own_backups(project)
     except DeckinfraError as error:
         return f"NO BACKUP of it can be seen: {error.message}"
     if not mine:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deckinfra.core.names import closest
 from deckinfra.core.settings import Problem
 from deckinfra.core.urls import DatabaseURL
-from deckinfra.errors import DeckinfraError, RefusedError
+from deckinfra.errors import ConfigurationError, DeckinfraError, RefusedError, StackError
 from deckinfra.services.taking_down import DATABASE_SECRETS, refuse_unfit_secrets
 
 if TYPE_CHECKING:
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 def told_by_stack(project: App, problems: Sequence[Problem]) -> list[Problem]:
     """Give ``problems`` with what the environment's stack adds, where it has one and that can be asked.
 
-    A database's password that the stack still has comes with the way to read it there. A ``DATABASE_URL`` whose host
-    is almost the name of a service, and none, is a problem.
+    A database's password that the stack still has comes with the way to read it there; where the stack cannot be
+    asked, with why. A ``DATABASE_URL`` whose host is almost the name of a service, and none, is a problem.
     """
     try:
         if project.environment.stack() is None:
             return list(problems)
-        return [*_with_ways(project, problems), *_misspelt_host(project)]
+        problems = _with_ways(project, problems)
+        return [*problems, *_misspelt_host(project)]
     except DeckinfraError:
         # Whoever needs the stack is told why it cannot be had.
         return list(problems)
@@ -41,8 +42,14 @@ def _with_ways(project: App, problems: Sequence[Problem]) -> list[Problem]:
             refuse_unfit_secrets(project, missing)
     except RefusedError as error:
         way = error.hint.removeprefix("Nothing was changed. ")
-        return [replace(each, hint=way) if each.name in missing else each for each in problems]
-    return list(problems)
+    except (StackError, ConfigurationError) as error:
+        way = (
+            f"'invoke env.init -e {project.environment_name}' makes it where there is no database yet, and whether "
+            f"there is one could not be seen: {error.message}. {error.hint}"
+        ).rstrip()
+    else:
+        return list(problems)
+    return [replace(each, hint=way) if each.name in missing else each for each in problems]
 
 
 def _misspelt_host(project: App) -> Iterator[Problem]:

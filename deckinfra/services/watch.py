@@ -125,6 +125,8 @@ class Watch:
         if not self._has_changed(service):
             return False
         earlier = self._earlier[service.name].restarts
+        if not self.has_started and 0 < earlier <= service.restarts:
+            return False  # it ended again and again before, and is about to make room for a newer one
         restarts = service.restarts - (earlier if earlier <= service.restarts else 0)
         unhealthy = service.health == "unhealthy" and service.name in self._began
         return service.failed or unhealthy or restarts >= RESTARTS

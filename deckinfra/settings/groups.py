@@ -143,7 +143,8 @@ class BackupSettings(SettingsGroup):
     backup_repository: str | None = setting(
         None,
         description="The URL of the store that backups go to. Not set, it is the environment's own, "
-        "`file:backups/NAME` for `local` ones.",
+        "`file:backups/NAME` for `local` ones. Where one is set, a backup makes it only with `--init`, or as the first "
+        "of `invoke setup` of a new database: a disk that is not mounted looks new, too.",
         example="file:backups/local",
     )
     backup_remotes: Mapping[str, Annotated[StoreURL, BeforeValidator(_remote_url)]] = setting(

@@ -77,11 +77,15 @@ _TEXTS = ("host", "machine", "boot", "started", "purpose", "since")
 
 @cache
 def _machine() -> str:
-    """Give a digest of the installed system's identity, which is not to be shown as it is (man machine-id)."""
+    """Give a digest of the installed system's identity, which is not to be shown as it is (man machine-id).
+
+    What an image leaves to the first boot identifies nothing.
+    """
     try:
-        return hashlib.sha256(Path("/etc/machine-id").read_bytes().strip()).hexdigest()[:16]
+        identity = Path("/etc/machine-id").read_bytes().strip()
     except OSError:
         return ""
+    return "" if identity in {b"", b"uninitialized"} else hashlib.sha256(identity).hexdigest()[:16]
 
 
 @cache

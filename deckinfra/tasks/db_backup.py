@@ -34,7 +34,7 @@ def _show_backup(manifest: Manifest, terminal: Terminal) -> None:
 @task(
     show=_show_backup,
     optional=("remote",),
-    help={"remote": REMOTE, "init": "Make the repository, where a remote has none yet."},
+    help={"remote": REMOTE, "init": "Make the repository, where the settings name a place without one."},
 )
 def backup(project: App, remote: Remote = None, *, init: bool = False) -> Manifest:
     """Take a backup of the database."""

@@ -35,7 +35,9 @@ def _show_status(result: StatusResult, terminal: Terminal) -> None:
         terminal.line(f"last backup: {moment(newest.time)}  {newest.id}  {size(newest.size)}")
     if result.last_proof is not None:
         proof = result.last_proof
-        terminal.line(f"last proof:  {moment(proof.time)}  {proof.snapshot}  {proof.kind}")
+        older = result.last_backup is None or proof.snapshot != result.last_backup.id
+        of = "  (of an older backup)" if older else ""
+        terminal.line(f"last proof:  {moment(proof.time)}  {proof.snapshot}  {proof.kind}{of}")
     terminal.lines(f"WRONG  {problem}" for problem in result.problems)
 
 

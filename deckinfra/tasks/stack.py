@@ -62,13 +62,15 @@ def up(project: App, build: bool = False) -> Sequence[Service]:
     stays as it is. What would be built and started is refused where it would migrate data without a backup before.
     """
     from deckinfra.services.at_stake import refuse_to_migrate
+    from deckinfra.services.locking import alone_with_stack
 
     stack = project.stack
     project.require_settings()
-    if build:
-        refuse_to_migrate(project)
-        stack.build()
-    return stack.up()
+    with alone_with_stack(project, "stack.up"):
+        if build:
+            refuse_to_migrate(project)
+            stack.build()
+        return stack.up()
 
 
 def _loss_of_down(project: App, volumes: bool) -> str | None:
@@ -91,7 +93,10 @@ def _show_down(services: Sequence[Service], terminal: Terminal) -> None:
 )
 def down(project: App, volumes: bool = False) -> Sequence[Service]:
     """Stop the stack and remove its containers; its data stays."""
-    project.stack.down(volumes=volumes)
+    from deckinfra.services.locking import alone_with_stack
+
+    with alone_with_stack(project, "stack.down"):
+        project.stack.down(volumes=volumes)
     return project.stack.services()
 
 

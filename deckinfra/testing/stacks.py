@@ -125,6 +125,9 @@ class StackContract:
         again = _service(started, self.lasting)
         assert (again.image, again.image_id) == (before.image, before.image_id)
         assert started.is_as_recorded(record)
+        with started.recorded(record, [self.one_shot]) as old:
+            old.start([self.one_shot], timeout=_LIMIT, output=_nowhere, alone=True)
+        assert _service(started, self.lasting) == again
 
     def test_what_is_no_record_is_told_from_one(self, stack: Stack) -> None:
         with pytest.raises(StackError):

@@ -8,10 +8,17 @@ set -euo pipefail
 files=docker-compose.yml
 production=docker-compose.prod.yml
 given=${COMPOSE_FILES:-}
-command=${*:-up --detach}
+# As it was given, for a shell to read again.
+command="up --detach"
+safe="Nothing else was started, the data is as it was."
+if [ $# -gt 0 ]; then
+    printf -v command '%q ' "$@"
+    command=${command% }
+    safe="It was not run, the data is as it was."
+fi
 
 fail() {
-    printf 'error: %s\nhint: Nothing else was started, the data is as it was. %s\n' "$1" "$2" >&2
+    printf 'error: %s\nhint: %s %s\n' "$1" "$safe" "$2" >&2
     exit 3
 }
 
@@ -25,11 +32,16 @@ means_production() {
 
 # A volume is known by its name alone, and stays what it was made as: this one, by the checkout that had the name first.
 if [ -e /own-backups ] && ! [ /backups -ef /own-backups ]; then
-    folder=$(awk '$5 == "/backups" { print $4 }' /proc/self/mountinfo)
+    # There, a space is written as \040.
+    printf -v folder %b "$(awk '$5 == "/backups" { print $4 }' /proc/self/mountinfo)"
+    # By itself, Compose would read production's settings, and take its stack.
+    file=.env
+    if [ "$DECKINFRA_ENVIRONMENT" != production ]; then file=.env.$DECKINFRA_ENVIRONMENT; fi
+    compose="docker compose --env-file $file --project-name $PROJECT"
     fail "the stack '$PROJECT' is another folder's, whose backups its volume '${PROJECT}_backups' has: $folder" \
-        "Where it ran, it may be stopped now: 'docker compose up --detach' in that folder starts it again. Give this \
+        "Where it ran, it may be stopped now: '$compose up --detach' in that folder starts it again. Give this \
 folder's stack a COMPOSE_PROJECT_NAME of its own in the env file. If that folder was moved or copied here for good: \
-'docker compose down', then 'docker volume rm ${PROJECT}_backups', which removes a name and no backup."
+'$compose down', then 'docker volume rm ${PROJECT}_backups', which removes a name and no backup."
 fi
 
 # Each variable of the env file of 'docker' that changes what the compose files say by themselves.
@@ -37,6 +49,10 @@ unread() {
     local line
     while read -r line || [ -n "$line" ]; do
         line=${line#export } line=${line%$'\r'}
+        # Quoted or not, it is the same to Compose.
+        if [[ $line =~ ^([^=]+)=\"([^\"]*)\"$ || $line =~ ^([^=]+)=\'([^\']*)\'$ ]]; then
+            line=${BASH_REMATCH[1]}=${BASH_REMATCH[2]}
+        fi
         case "$line" in
             "" | "#"* | VITE_*) ;;
             # As committed: the compose files say the same, or the file for development does.

@@ -2,8 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +62,18 @@ def test_several_workers_count_together(mysql_api: Api, tmp_path: Path) -> None:
         backend.signal(signal.SIGTERM)
         assert backend.end() == 0
     assert not folder.exists()
+
+
+def test_what_cannot_be_imported_ends_several_workers_too(sqlite_api: Api, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "backend" / "src", tmp_path / "src")
+    with (tmp_path / "src" / "main.py").open("a") as file:
+        file.write("\nraise RuntimeError('this version does not start')\n")
+    values = start(sqlite_api, free_port(), APP_WORKERS=2)
+    done = subprocess.run(
+        [sys.executable, "-m", "src"], cwd=tmp_path, env=values, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "RuntimeError: this version does not start" in done.stderr
 
 
 def _survives_a_worker(address: str, pid: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,13 +62,19 @@ class TestDockerStack(StackContract):
 
 class TestCopyOfTheDockerEnvironmentInTheProjectsPlugins(EnvironmentContract):
     @pytest.fixture
-    def environment(self, running_stack: StackProject, tmp_path: Path) -> Environment:
+    def environment(self, running_stack: StackProject) -> Iterator[Environment]:
         from deckinfra.builtin.environments import docker
 
-        shutil.copytree(running_stack.root, tmp_path / "copy")
-        shutil.copytree(Path(docker.__path__[0]), tmp_path / "copy" / "plugins" / "my_docker")
-        project = open_project(tmp_path / "copy", "docker", environ={"DECKINFRA_DISABLE_PLUGINS": "environment-docker"})
-        environment = project.environment
-        assert "builtin" not in type(environment).__module__
-        assert "builtin" not in type(environment.stack()).__module__
-        return environment
+        # In the stack's own folder, since nobody may work on it from another one.
+        copy = running_stack.root / "plugins" / "my_docker"
+        shutil.copytree(Path(docker.__path__[0]), copy)
+        try:
+            project = open_project(
+                running_stack.root, "docker", environ={"DECKINFRA_DISABLE_PLUGINS": "environment-docker"}
+            )
+            environment = project.environment
+            assert "builtin" not in type(environment).__module__
+            assert "builtin" not in type(environment.stack()).__module__
+            yield environment
+        finally:
+            shutil.rmtree(copy.parent)

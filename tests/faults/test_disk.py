@@ -48,7 +48,7 @@ def test_a_store_that_runs_full(root: Path, small_disk: Path) -> None:
     reporter = RecordingReporter()
     app = project.opened(root, reporter, {"BACKUP_REPOSITORY": f"file:{small_disk}"})
     app.migrate()
-    first = app.backup()
+    first = app.backup(init=True)
     noise(root, 1)
     filler = fill(small_disk, leave=300_000)
     with pytest.raises(StoreError, match="no room left") as caught:
@@ -67,7 +67,7 @@ def test_a_store_without_room_for_a_lock_can_be_read(root: Path, small_disk: Pat
     reporter = RecordingReporter()
     app = project.opened(root, reporter, {"BACKUP_REPOSITORY": f"file:{small_disk}"})
     app.migrate()
-    app.backup()
+    app.backup(init=True)
     was = project.content(project.database(root))
     project.execute(root, "DELETE FROM a")
     fill(small_disk, leave=0)

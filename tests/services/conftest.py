@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from deckinfra.core.urls import DatabaseURL
 from deckinfra.repository import Repository
 from deckinfra.testing import RecordingReporter
 from tests.repository.support import in_folder
+from tests.support.stacks import StackProject
 
-from .support import populate
+from .support import BOUND, populate
 
 
 @pytest.fixture
@@ -46,3 +48,12 @@ def folder(tmp_path: Path) -> Path:
 def repository(folder: Path, reporter: RecordingReporter) -> Repository:
     """Give a new repository in that folder."""
     return in_folder(folder, reporter)
+
+
+@pytest.fixture
+def shop(make_stack: Callable[..., StackProject]) -> StackProject:
+    """A stack that runs, with a database's volume, copies of its secrets, and backups in the project's folder."""
+    project = make_stack(BOUND)
+    (project.root / "backups").mkdir()
+    project.stack.start(timeout=60.0, output=lambda piece: None)
+    return project

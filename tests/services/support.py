@@ -12,8 +12,29 @@ from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.ports import Engine
 from deckinfra.repository import Repository
 from deckinfra.services.backup import backup, now
+from tests.support.stacks import IMAGE
 
 CARDS = 40
+
+COMPOSE = f"""
+services:
+  base:
+    image: {IMAGE}
+    init: true
+    entrypoint: [sh, -c, "exec sleep 600"]
+    volumes: ["data:/var/lib/data", "copies:/run/secrets/base:ro"]
+  keeper:
+    image: {IMAGE}
+    init: true
+    entrypoint: [sh, -c, "echo kept > /copies/DATABASE_PASSWORD; exec sleep 600"]
+    volumes: ["backups:/app/backups", "copies:/copies"]
+volumes:
+  data:
+  copies:
+  backups: {{{{driver: local, driver_opts: {{{{type: none, o: bind, device: {{device}}}}}}}}}}
+"""
+BOUND = COMPOSE.format(device="./backups")
+"""A stack with a database's volume, copies of its secrets, and backups in the project's folder."""
 
 
 def populate(path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_backup_that_fails_leaves_the_schema_as_it_is(project: Project) -> Non
 
 def test_a_database_without_tables_has_nothing_at_stake(tmp_path: Path) -> None:
     app = open_project(new_project(tmp_path / "new").root, environ={})
-    assert revisions_at_stake(app) == ()
+    assert revisions_at_stake(app) is None
     refuse_to_migrate(app)
 
 

@@ -14,11 +14,11 @@ import pytest
 
 import deckinfra
 from deckinfra.builtin.engines.sqlite.engine import SqliteEngine
-from deckinfra.core.manifest import SNAPSHOT_ID, Facts, Origin
+from deckinfra.core.manifest import SNAPSHOT_ID, Facts, Origin, format_time
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, LockedError, StoreError
 from deckinfra.repository import Repository
-from deckinfra.repository.layout import LOCKS, SNAPSHOTS
+from deckinfra.repository.layout import LOCKS, SNAPSHOTS, snapshot_name
 from deckinfra.services.backup import now, snapshot_id
 from deckinfra.system.files import TEMPORARY
 from deckinfra.testing import FaultyStore, MemoryStore, RecordingReporter
@@ -143,17 +143,48 @@ def test_a_backup_whose_lock_was_lost_as_it_was_published_is_withdrawn(engine: S
     assert repository.snapshots.ids() == []
 
 
-def test_the_first_backup_of_a_database_that_was_emptied_is_warned_of(
+def _emptied(reporter: RecordingReporter) -> list[str]:
+    found = [text for text in reporter.warnings if "no row" in text]
+    reporter.events.clear()
+    return found
+
+
+def test_backups_of_a_database_that_was_emptied_are_warned_of_until_it_has_rows_again(
     engine: SqliteEngine, live: Path, repository: Repository, reporter: RecordingReporter
 ) -> None:
     full = taken(engine, repository)
     execute(live, "DELETE FROM cards")
+    for _ in range(3):
+        manifest = taken(engine, repository)
+        (said,) = _emptied(reporter)
+        assert said == (
+            f"snapshot {manifest.id} has no row of table 'cards', and an earlier one, {full.id} of "
+            f"{format_time(full.time)}, has {CARDS}: is that meant?"
+        )
+    damaged = repository.snapshots.ids()[0]
+    repository.store.put(snapshot_name(damaged), b"not JSON")
     taken(engine, repository)
-    (said,) = [text for text in reporter.warnings if "no row" in text]
-    assert said == f"there is no row in this backup, and there were some in the last one, {full.id}: is that meant?"
-    taken(engine, repository)
+    assert len(_emptied(reporter)) == 1, "whatever became of another snapshot"
     taken(engine, repository, environment="test")
-    assert len([text for text in reporter.warnings if "no row" in text]) == 1
+    execute(live, "INSERT INTO cards (name) VALUES ('one')")
+    taken(engine, repository)
+    assert _emptied(reporter) == []
+
+
+def test_one_table_that_was_emptied_is_warned_of_once(
+    engine: SqliteEngine, live: Path, repository: Repository, reporter: RecordingReporter
+) -> None:
+    execute(live, "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    taken(engine, repository)
+    execute(live, "INSERT INTO users VALUES (1), (2)")
+    last = taken(engine, repository)
+    assert _emptied(reporter) == []
+    execute(live, "DELETE FROM users")
+    taken(engine, repository)
+    (said,) = _emptied(reporter)
+    assert f"has no row of table 'users', and an earlier one, {last.id} of " in said
+    taken(engine, repository)
+    assert _emptied(reporter) == [], "it may be a queue that is worked off"
 
 
 def test_where_there_is_no_database_there_is_no_backup(tmp_path: Path, repository: Repository) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -78,9 +79,20 @@ def test_one_without_any_table_is_told_by_all_that_an_earlier_one_has() -> None:
         _manifest(1, {"users": 5}, Origin("deck", "production")),
         _manifest(1, {"users": 0}),
         _manifest(1, {"users": None}),
-        _manifest(1, {"dropped": 5}),
+        replace(_manifest(1, {"dropped": 5}), revisions=("0000",)),
     ],
-    ids=["later", "of another environment", "empty as well", "not known", "of a table that is gone"],
+    ids=["later", "of another environment", "empty as well", "not known", "of a table that a migration dropped"],
 )
 def test_what_tells_of_no_accident_is_not_warned_of(other: Manifest) -> None:
     assert list(lacks(_manifest(2, {"users": 0, "cards": 1}), None, (), [other])) == []
+
+
+def test_a_table_that_is_gone_is_missed_unless_a_migration_dropped_it() -> None:
+    earlier = _manifest(7, {"users": 2, "decks": 6})
+    last = _manifest(9, {"users": 2})
+    assert list(lacks(last, None, (), [last, earlier])) == [
+        f"snapshot {last.id} has no row of table 'decks', and an earlier one, {earlier.id} of "
+        "2026-11-22T19:00:00Z, has 6"
+    ]
+    migrated = replace(last, revisions=("0002",))
+    assert not list(lacks(migrated, None, (), [migrated, earlier]))

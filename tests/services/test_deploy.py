@@ -15,6 +15,7 @@ import pytest
 
 from deckinfra.core.command import Command
 from deckinfra.errors import ConfigurationError, DamagedError, LockedError, MigrationError, RefusedError, StackError
+from deckinfra.services.going_back import start_database
 from deckinfra.services.setup import setup
 from deckinfra.services.stack import StackControl
 from deckinfra.system.locks import file_lock
@@ -145,6 +146,7 @@ def test_a_migration_that_fails_leaves_the_old_version_running(shop: StackProjec
     with pytest.raises(MigrationError) as caught:
         shop.open().deploy()
     assert "The services that ran before go on running, as they were." in caught.value.hint
+    assert f"The backup from before is {shop.open().backups()[0].manifest.id}." in caught.value.hint
     assert shop.stack.services()[0].started == started
     assert _version(shop) == "one"
 
@@ -348,6 +350,39 @@ def test_one_that_was_killed_earlier_is_kept_in_mind_until_all_is_well(shop: Sta
     assert not journal.exists()
 
 
+def test_of_several_that_were_killed_the_first_ones_backup_is_the_one_from_before(migrating: StackProject) -> None:
+    shop = migrating
+    _new_version(shop, "broken")
+    _killed(shop, "start")
+    first = shop.open().backups()[0].manifest
+    assert first.revisions == ("0001",)
+    _killed(shop, "build")
+    assert shop.open().backups()[0].manifest.revisions == ("0002",)
+    (problem,) = (each for each in shop.open().status().problems if each.startswith("deployment: "))
+    assert "broke off in its step 'build'" in problem
+    assert "Its services may be old or new." in problem
+    assert first.id in problem
+    with pytest.raises(StackError, match="the old one runs again") as caught:
+        shop.open().deploy()
+    assert first.id in caught.value.hint
+    assert _version(shop) == "one"
+
+
+def test_where_nothing_runs_nothing_is_said_to_go_on(migrating: StackProject) -> None:
+    shop = migrating
+    docker("stop", "--time", "1", *(each for name in ("web", "helper", "beside") for each in _containers(shop, name)))
+    (shop.root / "app" / "Dockerfile").write_text(f"FROM {IMAGE}\nRUN exit 3\n")
+    with pytest.raises(StackError) as caught:
+        shop.open().deploy()
+    assert "go on running" not in caught.value.hint
+
+
+def _containers(shop: StackProject, service: str) -> list[str]:
+    labels = (f"project={shop.name}", f"service={service}")
+    filters = [word for label in labels for word in ("--filter", f"label=com.docker.compose.{label}")]
+    return docker("ps", "--quiet", *filters).stdout.split()
+
+
 def test_a_first_deployment_that_was_killed_has_nothing_to_go_back_to(shop: StackProject) -> None:
     shop.open().init_settings()
     _killed(shop, "build")
@@ -396,6 +431,12 @@ MIGRATES = """
     image: {name}-ops:latest
     build: ops
     volumes: ["./state:/state"]
+  beside:
+    image: {base}
+    entrypoint: [sleep, "600"]
+    init: true
+    stop_grace_period: 1s
+    depends_on: {{work: {{condition: service_completed_successfully}}}}
   helper:
     image: {name}-ops:latest
     entrypoint: [sleep, "600"]
@@ -427,7 +468,7 @@ def downgrade() -> None:
 def migrating(shop: StackProject) -> Iterator[StackProject]:
     """The shop with a one-shot that refuses a database which is ahead of it, and with something that lasts beside."""
     compose = shop.root / "docker-compose.yml"
-    compose.write_text(compose.read_text().rstrip() + MIGRATES.format(name=shop.name))
+    compose.write_text(compose.read_text().rstrip() + MIGRATES.format(name=shop.name, base=IMAGE))
     for path, text in (("ops/revision", "1"), ("state/revision", "1")):
         (shop.root / path).parent.mkdir()
         (shop.root / path).write_text(text)
@@ -453,15 +494,22 @@ def test_a_version_that_brought_a_migration_gives_way_to_the_old_one(migrating: 
     shop = migrating
     if not recorded:
         (shop.root / "var" / "stack-docker.json").unlink()
+    (beside,) = _containers(shop, "beside")
     _new_version(shop, "broken")
     reporter = RecordingReporter()
     with pytest.raises(StackError, match="the old one runs again") as caught:
         shop.open(reporter).deploy()
+    assert _containers(shop, "beside") == [beside], "what was as it should be was made anew"
     assert "Migrations that were applied stay applied" in caught.value.hint
     assert any("without its preparations, since the service 'work' ended" in text for text in reporter.warnings)
     assert ("note", "work | it is ahead of me") in reporter.events
     assert _version(shop) == "one"
-    assert {each.name: each.ready for each in shop.stack.services()} == {"work": False, "web": True, "helper": True}
+    assert {each.name: each.ready for each in shop.stack.services()} == {
+        "work": False,
+        "web": True,
+        "helper": True,
+        "beside": True,
+    }
     assert not (shop.root / "var" / "deploy-docker.json").exists()
     # The next one that fails goes back to the same, and one that is good is deployed.
     with pytest.raises(StackError, match="the old one runs again, with the settings"):
@@ -479,7 +527,7 @@ def test_a_migration_that_the_old_version_lacks_does_not_keep_it_from_coming_bac
     _killed(shop, "start")
     reporter = RecordingReporter()
     result = shop.open(reporter).deploy(back=True)
-    assert sorted(each.name for each in result.services) == ["helper", "web"]
+    assert sorted(each.name for each in result.services) == ["beside", "helper", "web"]
     assert _version(shop) == "one"
     assert not (shop.root / "var" / "deploy-docker.json").exists()
 
@@ -525,6 +573,19 @@ def test_a_stopped_database_is_backed_up_by_the_server_that_it_had(
     home.open().stack.up()
     home.open().migrate()
     home.open().stack.down()
+
+    # Where that server is not to be had any more, it is for a person to decide.
+    kept = home.root / "var" / "stack-docker.json"
+    record = kept.read_bytes()
+    image_id = json.loads(record)["services"]["database"]["image_id"]
+    kept.write_bytes(record.replace(image_id.encode(), b"sha256:" + b"0" * 64))
+    with pytest.raises(
+        StackError, match=r"cannot be started as it was last: there is no image sha256:0+ here"
+    ) as refused:
+        home.open().deploy()
+    assert "'invoke stack.up -e docker' starts it" in refused.value.hint
+    kept.write_bytes(record)
+
     home.write("FROM " + IMAGE + '\nENTRYPOINT ["sh", "-c", "echo the next server; exit 3"]\n', "next/Dockerfile")
     home.write(compose.replace(f"image: {IMAGE}", f"image: {home.name}:next\n    build: next"))
     reporter = RecordingReporter()
@@ -537,3 +598,28 @@ def test_a_stopped_database_is_backed_up_by_the_server_that_it_had(
     (entry,) = home.open().backups()
     assert entry.manifest.id in caught.value.hint
     assert "things" in [fact.name for fact in entry.manifest.facts]
+
+
+PREPARED = f"""
+services:
+  base:
+    image: {IMAGE}
+    entrypoint: [sh, -c, "test -e /secrets/there && exec sleep 600"]
+    init: true
+    stop_grace_period: 1s
+    volumes: ["secrets:/secrets"]
+    depends_on: {{work: {{condition: service_completed_successfully}}}}
+  work:
+    image: {IMAGE}
+    entrypoint: [touch, /secrets/there]
+    volumes: ["secrets:/secrets"]
+volumes: {{secrets: }}
+"""
+
+
+def test_a_database_that_is_started_as_it_was_gets_what_it_needs(make_stack: Callable[..., StackProject]) -> None:
+    home = make_stack(PREPARED)
+    home.open().stack.up()
+    home.open().stack.down(volumes=True)
+    start_database(home.open())
+    assert {each.name: each.ready for each in home.stack.services()} == {"work": True, "base": True}

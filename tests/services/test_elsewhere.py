@@ -41,3 +41,25 @@ def test_so_are_they_where_there_is_a_stack_without_that_database(make_stack: Ca
     assert "DATABASE_PASSWORD of 'docker' is not made up" in said
     project.setting(DATABASE_URL="mysql+pymysql://deck@base:3306/deck")
     assert [change.path for change in project.open().init_settings()] == [".secrets/docker/DATABASE_PASSWORD"]
+
+
+@pytest.mark.parametrize("why", ["compose file", "engine"])
+def test_nor_are_they_where_nobody_can_tell_whether_there_is_a_database(
+    make_stack: Callable[..., StackProject], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    project, reporter = make_stack(), RecordingReporter()
+    secrets = project.root / ".secrets" / "docker"
+    for secret in secrets.iterdir():
+        secret.unlink()
+    if why == "engine":
+        monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
+    else:
+        project.write("nonsense")
+    app = project.open(reporter)
+    assert [change.path for change in app.init_settings()] == [".secrets/docker/APP_SECRET_KEY"]
+    (said,) = reporter.warnings
+    assert said.startswith("DATABASE_PASSWORD of 'docker' is not made up: whether there is a database already, ")
+    (problem,) = app.check_settings()
+    assert problem.name == "DATABASE_PASSWORD"
+    assert "'invoke env.init -e docker' makes it where there is no database yet" in problem.hint
+    assert "could not be seen" in problem.hint

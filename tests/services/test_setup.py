@@ -111,6 +111,19 @@ def test_the_backups_of_another_environment_do_not_count(project: Project) -> No
     ]
 
 
+def test_where_a_new_database_is_set_up_so_is_the_repository_that_somebody_chose(project: Project) -> None:
+    project.write(".env.other", "DATABASE_URL=sqlite:///var/other.db\nBACKUP_REPOSITORY=file:disk/backups\n")
+    result = _open(project, "other").setup()
+    assert [step.name for step in result.steps if step.changed] == STEPS
+    (project.root / "disk").rename(project.root / "unplugged")
+    with pytest.raises(RepositoryError, match="there is no backup repository at file:disk/backups") as caught:
+        _open(project, "other").setup()
+    assert "'invoke db.backup --init'" in caught.value.hint
+    assert not (project.root / "disk").exists()
+    (project.root / "unplugged").rename(project.root / "disk")
+    assert not _open(project, "other").setup().changed
+
+
 def test_production_gets_no_example_data(project: Project) -> None:
     result = _open(project, "production", DATABASE_URL="sqlite:///var/production.db", APP_DEBUG="false").setup()
     assert result.steps[2] == Step("seed", changed=False, summary="no example data in production")

@@ -16,39 +16,12 @@ from deckinfra import open_project
 from deckinfra.app import App
 from deckinfra.errors import RefusedError
 from deckinfra.services.taking_down import loss_of_volumes
-from deckinfra.testing import RecordingReporter
-from tests.support.stacks import IMAGE, StackProject, docker
+from tests.services.support import BOUND
+from tests.support.stacks import StackProject, docker
 
 MakeStack = Callable[..., StackProject]
 
-COMPOSE = f"""
-services:
-  base:
-    image: {IMAGE}
-    init: true
-    entrypoint: [sh, -c, "exec sleep 600"]
-    volumes: ["data:/var/lib/data", "copies:/run/secrets/base:ro"]
-  keeper:
-    image: {IMAGE}
-    init: true
-    entrypoint: [sh, -c, "echo kept > /copies/DATABASE_PASSWORD; exec sleep 600"]
-    volumes: ["backups:/app/backups", "copies:/copies"]
-volumes:
-  data:
-  copies:
-  backups: {{{{driver: local, driver_opts: {{{{type: none, o: bind, device: {{device}}}}}}}}}}
-"""
-BOUND = COMPOSE.format(device="./backups")
 PLAIN = BOUND[: BOUND.index("  backups: {")] + "  backups:\n"
-
-
-@pytest.fixture
-def shop(make_stack: MakeStack) -> StackProject:
-    """A stack that runs, with a database's volume, copies of its secrets, and backups in the project's folder."""
-    project = make_stack(BOUND)
-    (project.root / "backups").mkdir()
-    project.stack.start(timeout=60.0, output=lambda piece: None)
-    return project
 
 
 def _volumes(project: StackProject) -> set[str]:
@@ -177,13 +150,7 @@ def test_another_secret_is_made_beside_a_database_that_there_is(shop: StackProje
     assert [change.path for change in shop.open().init_settings()] == [".secrets/docker/APP_SECRET_KEY"]
 
 
-def test_without_a_database_and_without_a_word_from_docker_passwords_are_made(make_stack: MakeStack) -> None:
+def test_where_there_is_no_database_yet_its_password_is_made(make_stack: MakeStack) -> None:
     project = make_stack(BOUND)
-    lost = project.root / ".secrets" / "docker" / "DATABASE_PASSWORD"
-    lost.unlink()
+    (project.root / ".secrets" / "docker" / "DATABASE_PASSWORD").unlink()
     assert [change.path for change in project.open().init_settings()] == [".secrets/docker/DATABASE_PASSWORD"]
-    lost.unlink()
-    project.write("nonsense")
-    reporter = RecordingReporter()
-    assert project.open(reporter).init_settings()
-    assert any("whether there is a database already could not be seen" in text for text in reporter.warnings)

@@ -7,19 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from deckinfra.errors import ConfigurationError
-from tests.services.test_taking_down import BOUND
+from tests.services.support import BOUND
 from tests.support.stacks import StackProject
 
 MakeStack = Callable[..., StackProject]
-
-
-@pytest.fixture
-def shop(make_stack: MakeStack) -> StackProject:
-    """A stack that was started once, and has a copy of its database's password."""
-    project = make_stack(BOUND)
-    (project.root / "backups").mkdir()
-    project.stack.start(timeout=60.0, output=lambda piece: None)
-    return project
 
 
 def test_a_password_that_the_stack_still_has_is_told_in_one_step(shop: StackProject) -> None:

@@ -137,6 +137,11 @@ def test_tasks_see_the_secrets_of_their_own_environment_and_change_none(any_file
         assert own["source"] in {str(ROOT / ".secrets" / environment), "secrets"}
 
 
+def test_what_takes_backups_has_one_host_name_however_often_it_is_made_anew(any_files: dict[str, Any]) -> None:
+    """They are pruned by host: each container's own name would be a group of one, of which the newest is kept."""
+    assert {any_files["services"][name].get("hostname") for name in TASKS} == {"deck-builder-ops"}
+
+
 def test_stacks_of_two_kinds_have_two_names_and_other_ports() -> None:
     ports = {"APP_PORT": "", "DATABASE_PORT": ""}
     assert published(described("", **ports)) == {"backend": ["127.0.0.1:8000"]}

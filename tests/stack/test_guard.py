@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -70,9 +71,14 @@ def test_a_changed_env_file_that_was_not_read_is_refused_with_the_command_that_r
         (("COMPOSE_FILE=docker-compose.yml:mine.yml",), "COMPOSE_FILE"),
         (("DECKINFRA_KIND=local",), "DECKINFRA_KIND"),
         (("COMPOSE_FILES=docker-compose.yml", "COMPOSE_FILE=docker-compose.yml", "DECKINFRA_KIND=docker\r"), ""),
+        (('DATABASE_ADMIN_USER="root"', "DATABASE_URL='mysql+pymysql://deck@database:3306/deck'"), ""),
+        (
+            ('DATABASE_ADMIN_USER="admin"', "DATABASE_URL='mysql+pymysql://deck@database:3306/deck"),
+            "DATABASE_ADMIN_USER DATABASE_URL",
+        ),
         ((), ""),
     ],
-    ids=["files", "file", "kind", "as-compose-takes-them", "nothing"],
+    ids=["files", "file", "kind", "as-compose-takes-them", "quoted", "quoted-others", "nothing"],
 )
 def test_other_compose_files_in_an_env_file_that_was_not_read_are_noticed(
     lines: tuple[str, ...], named: str, stack: Stack, committed: str
@@ -82,6 +88,23 @@ def test_other_compose_files_in_an_env_file_that_was_not_read_are_noticed(
     assert done.returncode == (3 if named else 0), done.stderr
     if named:
         assert f"error: .env.docker sets {named}, and Compose was not told to read it\n" in done.stderr
+
+
+def test_a_task_that_is_refused_is_given_back_to_be_pasted(stack: Stack, tmp_path: Path) -> None:
+    write(tmp_path, ".env.docker", "APP_PORT=9000")
+    guard = ("--volume", f"{ROOT}/scripts/container:/scripts:ro", "--volume", f"{tmp_path}/.env.docker:/env-file:ro")
+    words = ("run", "--rm", "ops", "invoke", "db.shell", "--args=-e 'SELECT 1'")
+    script = (IMAGES["mysql"], "/scripts/guard.sh", *words)
+    done = docker(
+        *("run", "--rm", "--network=none", "--env=DECKINFRA_ENVIRONMENT=docker", "--entrypoint=/bin/bash", *guard),
+        *script,
+        good=False,
+    )
+    assert done.returncode == 3
+    hint = done.stderr.partition("hint: ")[2]
+    assert hint.startswith("It was not run, the data is as it was. docker compose --env-file .env.docker run ")
+    pasted = hint.partition("docker compose --env-file .env.docker ")[2].partition(", or with the tasks")[0]
+    assert tuple(shlex.split(pasted)) == words
 
 
 def test_production_is_not_started_by_the_files_for_development(stack: Stack, committed: str) -> None:
@@ -163,20 +186,24 @@ def test_for_a_database_elsewhere_no_password_is_made_up(stack: Stack, committed
 def test_a_stack_of_another_checkout_that_is_called_the_same_is_left_alone(
     stack: Stack, committed: str, tmp_path: Path
 ) -> None:
-    assert start(stack).returncode == 0
-    other = replace(stack, folder=copy_checkout(tmp_path / "copy"))
-    done = start(other)
-    assert done.returncode == 3
-    volume = f"{stack.project}_backups"
-    assert (
-        f"error: the stack '{stack.project}' is another folder's, whose backups its volume '{volume}' has: "
-        in done.stderr
-    )
-    assert str(stack.folder / "backups") in done.stderr
-    assert "COMPOSE_PROJECT_NAME" in done.stderr
-    assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
-    with running(replace(other, project=f"{stack.project}-2")) as second:
-        assert start(second).returncode == 0
+    first = replace(stack, folder=copy_checkout(tmp_path / "the first"), project=f"{stack.project}-first")
+    other = replace(first, folder=copy_checkout(tmp_path / "copy"))
+    with running(first):
+        assert start(first).returncode == 0
+        done = start(other)
+        assert done.returncode == 3
+        volume = f"{first.project}_backups"
+        assert (
+            f"error: the stack '{first.project}' is another folder's, whose backups its volume '{volume}' has: "
+            f"{first.folder / 'backups'}\n" in done.stderr
+        )
+        compose = f"'docker compose --env-file .env.docker --project-name {first.project}"
+        assert f"{compose} up --detach' in that folder" in done.stderr
+        assert f"{compose} down', then 'docker volume rm {volume}'" in done.stderr
+        assert "COMPOSE_PROJECT_NAME" in done.stderr
+        assert list((other.folder / ".secrets").iterdir()) == [], "secrets were made for a stack that has others"
+        with running(replace(other, project=f"{first.project}-2")) as second:
+            assert start(second).returncode == 0
 
 
 def test_a_checkout_that_was_moved_keeps_its_stack_as_it_is_told(stack: Stack, committed: str, tmp_path: Path) -> None:

@@ -78,6 +78,8 @@ def test_up_alone_makes_a_whole_stack(dialect: str, add: str, images: dict[str, 
         # A task in a container, into the repository that the machine sees
         stack.task("invoke", "db.backup")
         assert len(snapshots(clone)) == 2
+        taken = [entry["manifest"]["host"] for entry in json.loads(stack.task("invoke", "db.backups", "--json"))]
+        assert taken == [f"{stack.project}-ops"] * 2, "what is pruned together"
 
         if add or dialect == "mysql":
             _takes_another_password(stack, path)
@@ -204,7 +206,7 @@ def test_a_secret_that_is_empty_is_named_and_nothing_starts(images: dict[str, Im
         # Nor can a task do anything beside a stack that is not up, and says why
         done = stack.compose("run", "--rm", "--no-TTY", "ops", "invoke", "db.backup", good=False)
         assert done.returncode != 0
-        assert "no host 'database' here: the stack is not up. 'docker compose up --detach' starts it" in done.stderr
+        assert "no host 'database' here: the stack is not up. 'docker compose --env-file .env.docker up" in done.stderr
 
         done = stack.compose("up", "--detach", "database", good=False)
         assert done.returncode != 0

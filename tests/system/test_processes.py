@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,6 +157,31 @@ def test_where_the_kernel_tells_nothing_of_processes_none_is_certainly_dead() ->
     ended = subprocess.run(["unshare", "--mount", sys.executable, "-c", NO_PROC], timeout=60, check=False)
     if ended.returncode == 77:
         pytest.skip("/proc cannot be taken away here")
+    assert ended.returncode == 0
+
+
+NO_IDENTITY = """
+import subprocess, sys
+if subprocess.run(["mount", "--bind", sys.argv[1], "/etc/machine-id"]).returncode:
+    sys.exit(77)
+from dataclasses import replace
+from deckinfra.system.processes import Owner
+
+me = Owner.me("db.backup")
+sys.exit(3 if me.machine or replace(me, boot="the boot before/pid:[1]").is_dead() else 0)
+"""
+
+
+@pytest.mark.parametrize("text", ["", "\n", "uninitialized\n"])
+def test_an_identity_that_an_image_left_empty_is_none(tmp_path: Path, text: str) -> None:
+    """Containers of one image, which are called the same on two machines, are not taken for one machine."""
+    (tmp_path / "machine-id").write_text(text)
+    if os.geteuid() != 0:
+        pytest.skip("only root can change what the machine is known by")
+    command = ["unshare", "--mount", sys.executable, "-c", NO_IDENTITY, str(tmp_path / "machine-id")]
+    ended = subprocess.run(command, timeout=60, check=False)
+    if ended.returncode == 77:
+        pytest.skip("what the machine is known by cannot be changed here")
     assert ended.returncode == 0
 
 

@@ -15,8 +15,11 @@ def test_status_shows_the_database_the_schema_and_the_proof(project: Project) ->
     assert (shown.code, shown.err) == (0, "")
     assert "Environment 'local' (kind local, development)" in shown.out
     assert "schema:      0001, up to date" in shown.out
-    assert "last proof:" in shown.out
+    (proof,) = [line for line in shown.out.splitlines() if line.startswith("last proof:")]
+    assert proof.endswith("  drill")
     assert project.invoke("status", "--json").document["migrations"]["state"] == "up to date"
+    assert project.invoke("db.backup").code == 0
+    assert "  drill  (of an older backup)\n" in project.invoke("status").out
 
 
 def test_status_of_what_is_not_there_yet_says_so_and_ends_with_13(project: Project) -> None:
@@ -73,6 +76,7 @@ def test_the_script_needs_the_project_to_be_installed(tmp_path: Path) -> None:
 
 def test_the_script_deploys_production_unless_told_otherwise(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
+    (tmp_path / ".env").touch()
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     script = tmp_path / "scripts" / "deploy.sh"
     script.write_bytes((REPOSITORY / "scripts" / "deploy.sh").read_bytes())

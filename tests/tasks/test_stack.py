@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from deckinfra.system.locks import file_lock
+from deckinfra.system.processes import Owner
 from tests.support.stacks import StackProject
 from tests.tasks.support import TASKS_PY, Project
 
@@ -134,3 +136,13 @@ def test_nothing_is_started_with_settings_that_are_wrong(stack: Project, words: 
     assert refused.code == 3
     assert "STACK_TIMEOOT is not a setting that anything knows" in refused.err
     assert {each["state"] for each in stack.invoke("stack.ps", "-e", "docker", "--json").document} == {"absent"}
+
+
+@pytest.mark.parametrize("task", ["stack.up", "stack.down", "setup"])
+def test_a_stack_that_is_being_deployed_is_left_alone(stack: Project, task: str) -> None:
+    folder = stack.root / "var"
+    folder.mkdir()
+    with file_lock(folder / "deploy-docker.lock", Owner.me("deploy"), timeout=0, what="it"):
+        ended = stack.invoke(task, "-e", "docker")
+    assert ended.code == 9
+    assert "the stack of 'docker' is locked by deploy (process " in ended.err

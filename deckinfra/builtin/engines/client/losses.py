@@ -101,7 +101,9 @@ def _of_columns(session: Session, schema: str, vendor: str) -> Iterator[_Questio
             text = f"CAST({name} AS CHAR)"
             back = f"CAST({text} AS JSON)"
             yield _Question(table, column, f"NOT (CAST({back} AS CHAR) <=> {text})", NUMBERS)
-            yield _Question(table, column, f"CAST({back} AS CHAR) <=> {text} AND NOT ({back} <=> {name})", _TYPES)
+            # What was no string and comes back as one: JSON_SEARCH finds strings only, and the places show no number.
+            strings, after = (f"JSON_SEARCH({value}, 'all', '%')" for value in (name, back))
+            yield _Question(table, column, f"NOT ({back} <=> {name}) AND NOT ({strings} <=> {after})", _TYPES)
 
 
 def _unordered(session: Session, schema: str) -> Iterator[str]:

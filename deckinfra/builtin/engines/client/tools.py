@@ -166,7 +166,7 @@ def _version(given: DatabaseTools, server: Server) -> str:
     names = _NAMES[server.vendor]
     hint = (
         f"Nothing was done. Install the client tools of {vendor} {series} there, or run this in the stack, whose image "
-        "has them: docker compose run --rm ops invoke ..."
+        "has them: docker compose --env-file FILE run --rm ops invoke ..., where FILE is the environment's env file."
     )
     done = given.executor.run(Command(("sh", "-c", _TELL_VERSIONS, "sh", *names), _QUICK, env=_NO_LOGIN_FILE))
     lines = done.stdout.decode(errors="replace").splitlines()

@@ -64,6 +64,10 @@ class Compose:
         """Describe every service, those of profiles too, as JSON."""
         return self.command("config", "--format", "json", timeout=60.0, every_profile=True)
 
+    def hash(self, service: str) -> Command:
+        """Tell a service's hash, by which Compose tells whether its container is to be made anew."""
+        return self.command("config", "--hash", service, timeout=60.0, every_profile=True)
+
     def build(self, services: Sequence[str], timeout: float) -> Command:
         """Build the images of ``services``."""
         return self.command("build", *services, timeout=timeout)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from deckinfra.errors import StackError
 from deckinfra.ports import Service
+from deckinfra.settings.envfile import env_file_name
 
 from .compose import Described
 from .faults import explain
@@ -84,16 +85,19 @@ class DockerEngine:
             hint=f"Nothing was done. 'invoke stack.up -e {self._environment}' starts it.",
         )
 
-    def address(self, project: str, service: str, port: int) -> tuple[str, int]:
-        """Give where a port of a running service is reached from this machine: host and port.
-
-        That is where it is published, else, on Linux, the container's own address.
-        """
+    def refuse_elsewhere(self, service: str) -> None:
+        """Raise :class:`StackError` where the engine is on another machine, of which no address leads to a service."""
         if not str(self._endpoint()["base_url"]).startswith(_LOCAL):
             raise StackError(
                 f"Docker's engine is on another machine, so the service '{service}' cannot be reached from here",
                 hint="Run this on that machine, or with DATABASE_URL as the database is reached from here.",
             )
+
+    def address(self, project: str, service: str, port: int) -> tuple[str, int]:
+        """Give where a port of a running service is reached from this machine: host and port.
+
+        That is where it is published, else, on Linux, the container's own address.
+        """
         name = self.running(project, service).name
         with self._asking() as client:
             network: Mapping[str, Any] = client.containers.get(name).attrs["NetworkSettings"]
@@ -106,7 +110,7 @@ class DockerEngine:
         raise StackError(
             f"the port {port} of the service '{service}' is not published, so it cannot be reached from this machine",
             hint="Nothing was done. Publish it in the compose files (ports:), or run this inside of the stack: "
-            "docker compose run --rm ops invoke ...",
+            f"docker compose --env-file {env_file_name(self._environment)} run --rm ops invoke ...",
         )
 
     def missing(self, images: Sequence[str]) -> frozenset[str]:
@@ -121,6 +125,16 @@ class DockerEngine:
                 except ImageNotFound:
                     found.add(image)
         return frozenset(found)
+
+    def image_id(self, image: str) -> str:
+        """Give the id of the image that a name stands for now; empty where there is none."""
+        from docker.errors import ImageNotFound
+
+        with self._asking() as client:
+            try:
+                return str(client.images.get(image).id)
+            except ImageNotFound:
+                return ""
 
     def folders(self, project: str) -> Sequence[str]:
         """Give the folders that a stack's containers were started in."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deckinfra.errors import StackError
+from deckinfra.settings.envfile import env_file_name
 
 _AGAIN: Final = "then run it again."
 _ANSWER: Final = re.compile(r"\A(?:Error response from daemon|failed to solve|Error): ")
@@ -15,7 +16,10 @@ _ANSWER: Final = re.compile(r"\A(?:Error response from daemon|failed to solve|Er
 
 @dataclass(frozen=True)
 class _Fault:
-    """A refusal that is known by ``pattern``. ``{0}`` in the texts stands for its first group."""
+    """A refusal that is known by ``pattern``. ``{0}`` in the texts stands for its first group.
+
+    ``{name}`` is the environment's name, and ``{file}`` its env file: Compose would read production's by itself.
+    """
 
     pattern: re.Pattern[str]
     message: str
@@ -62,7 +66,7 @@ _FAULTS: Final[Sequence[_Fault]] = (
         f"its build cache), {_AGAIN}",
     ),
     _fault(
-        r"No such image: (\S+)",
+        r"No such image: ([^\s\")]+)",
         "there is no image {0} here",
         "What runs goes on. 'invoke stack.build -e {name}' builds it, if it is one of this project.",
     ),
@@ -99,8 +103,8 @@ _FAULTS: Final[Sequence[_Fault]] = (
     _fault(
         r"error while mounting volume '\S*?/volumes/([^/']+)/_data'.*: mount (.+?):/.*: no such file or directory",
         "the volume {0} is a name for {1}, which is not there",
-        "What runs goes on. If this folder was moved from there: 'docker compose down', then 'docker volume rm {0}', "
-        f"which removes the name only, {_AGAIN}",
+        "What runs goes on. If this folder was moved from there: 'docker compose --env-file {file} down', then 'docker "
+        f"volume rm {{0}}', which removes the name only, {_AGAIN}",
     ),
     _fault(
         r'unable to start container process: exec: "?([^":]+)"?: (.*?)(?:: unknown)?$',
@@ -150,7 +154,8 @@ def explain(
         if found is not None:
             groups = [group or "" for group in found.groups()]
             message = fault.message.format(*groups, reason=reason, name=environment)
-            return StackError(message, hint=fault.hint.format(*groups, name=environment))
+            file = env_file_name(environment)
+            return StackError(message, hint=fault.hint.format(*groups, name=environment, file=file))
     usual = f"What was started goes on. 'invoke stack.ps -e {environment}' shows what runs."
     return StackError(f"{doing}: {reason}", hint=hint or usual)
 

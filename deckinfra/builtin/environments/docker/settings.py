@@ -85,7 +85,7 @@ class DockerSettings(SettingsGroup):
     def _are_the_same(cls, text: str | None, info: ValidationInfo) -> str | None:
         files = ":".join(info.data.get("compose_files", ()))
         if text is not None and files and text != files:
-            hint = f"Make it {files}, or remove it."
+            hint = f"Both name the same files: COMPOSE_FILES has {files}. Mend the one that is wrong."
             raise PydanticCustomError("setting", "{reason}", {"reason": "is not what COMPOSE_FILES says", "hint": hint})
         return text
 

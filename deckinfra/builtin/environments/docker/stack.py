@@ -19,7 +19,7 @@ from deckinfra.settings.groups import DatabaseSettings
 
 from .client import ComposeClient
 from .compose import Compose, Model, interpolation
-from .engine import DockerEngine
+from .engine import DockerEngine, Running
 from .executor import DockerExecutor
 from .faults import INVALID, explain, is_refusal
 from .record import Record
@@ -46,16 +46,25 @@ class DockerStack:
 
     ``DATABASE_URL`` is as the application sees it: where its host is one of the services, that one has the
     database. ``environ`` stands for the process environment, and ``compose`` for what ``COMPOSE_FILES`` says, where the
-    stack is as it was recorded. Nothing is asked of Docker before it is needed.
+    stack is as it was recorded; ``is_all`` tells whether all of that can be started. Nothing is asked of Docker before
+    it is needed.
     """
 
     def __init__(
-        self, name: str, root: Path, settings: Settings, environ: Mapping[str, str], compose: Compose | None = None
+        self,
+        name: str,
+        root: Path,
+        settings: Settings,
+        environ: Mapping[str, str],
+        compose: Compose | None = None,
+        *,
+        is_all: bool = False,
     ) -> None:
         self._name = name
         self._root = root
         self._settings = settings
         self._recorded = compose
+        self._is_all = is_all
         self._given = environ
         self._environ = interpolation(name, settings, environ)
         self._engine = DockerEngine(name, environ)
@@ -125,9 +134,14 @@ class DockerStack:
         """
         self._settings.group(DatabaseSettings)
         # What the recorded files do not describe came with what is gone back from.
-        orphans = self._recorded is None or (bool(services) and not alone)
-        command = self._compose.up(self._chosen(services), timeout, orphans=orphans, alone=alone)
-        self._client.act(command, output, "the stack could not be started", until=until)
+        orphans = not self._is_all or (bool(services) and not alone)
+        chosen = self._chosen(services)
+        if alone:
+            # Without what they depend on, Compose takes them for other services than those that run.
+            chosen = [name for name in chosen if not self._runs_as_described(name)]
+        if chosen:
+            command = self._compose.up(chosen, timeout, orphans=orphans, alone=alone)
+            self._client.act(command, output, "the stack could not be started", until=until)
 
     def stop(self, *, volumes: bool, output: Callable[[bytes], None]) -> None:
         """Stop by ``docker compose down``, where this folder is the one that the stack belongs to."""
@@ -177,17 +191,18 @@ class DockerStack:
         return taken.is_origin_of({name: origin for name, origin in origins.items() if name in started})
 
     @contextmanager
-    def recorded(self, record: bytes) -> Iterator[DockerStack]:
+    def recorded(self, record: bytes, services: Sequence[str] = ()) -> Iterator[DockerStack]:
         """Describe the stack by a file with the recorded configuration, and give its images their names again."""
         taken = Record.decode(record)
-        for origin in taken.services.values():
-            self._engine.tag(origin.image_id, origin.image)
+        for name, origin in taken.services.items():
+            if not services or name in services:
+                self._engine.tag(origin.image_id, origin.image)
         with tempfile.TemporaryDirectory(prefix="deckinfra-stack-") as folder:
             file = Path(folder) / "recorded.json"
             file.write_text(taken.configuration, encoding="utf-8")
             options = ("--project-directory", str(self._root), "--project-name", taken.name)
             compose = Compose((str(file),), options)
-            yield DockerStack(self._name, self._root, self._settings, self._given, compose)
+            yield DockerStack(self._name, self._root, self._settings, self._given, compose, is_all=not services)
 
     def logs(self, services: Sequence[str] = (), *, tail: int, follow: bool, output: Callable[[bytes], None]) -> None:
         """Show by ``docker compose logs``; following ends after 20 days, or with the last container."""
@@ -199,13 +214,12 @@ class DockerStack:
     def executor(self, service: str) -> Executor:
         """Give an executor that looks for the service's container whenever it runs a command."""
         (name,) = self._named([service])
-        find = partial(self._engine.running, self._model.name, name)
-        return DockerExecutor(name, self._name, self._root, self._environ, find)
+        return DockerExecutor(name, self._name, self._root, self._environ, partial(self._running, name))
 
     def interactive(self, service: str, argv: Sequence[str]) -> Command:
         """Give ``docker exec`` with a terminal, in the container that runs now."""
         (name,) = self._named([service])
-        container = self._engine.running(self._model.name, name)
+        container = self._running(name)
         return Command(("docker", "exec", "--interactive", "--tty", container.name, *argv), math.inf)
 
     def run(self, service: str, argv: Sequence[str], *, output: Callable[[bytes], None]) -> int:
@@ -222,12 +236,22 @@ class DockerStack:
 
     def address(self, service: str, port: int) -> tuple[str, int]:
         """Give where a port of a running service is reached from this machine: host and port."""
-        return self._engine.address(self._model.name, service, port)
+        self._engine.refuse_elsewhere(service)
+        return self._engine.address(self._ours, service, port)
 
     def __str__(self) -> str:
         return f"the stack of '{self._name}'"
 
     # ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _ours(self) -> str:
+        """The name of the project, of which :meth:`volumes` has found that it is this folder's; looked at once."""
+        self.volumes()
+        return self.name
+
+    def _running(self, service: str) -> Running:
+        return self._engine.running(self._ours, service)
 
     @property
     def _group(self) -> DockerSettings:
@@ -258,6 +282,15 @@ class DockerStack:
         """The settings that are ports, by their values."""
         values = self._settings.values.values()
         return {value.text: value.name for value in values if value.text and value.name.endswith("_PORT")}
+
+    def _runs_as_described(self, name: str) -> bool:
+        """Whether ``docker compose up`` would leave a service alone, as it is and runs."""
+        described = self._model.services[name]
+        now = next(each for each in self.services() if each.name == name)
+        if now.state != "running" or now.image_id != self._engine.image_id(described.image):
+            return False
+        hashed = self._client.ask(self._compose.hash(name), "Compose does not tell a service's hash").split()
+        return hashed[-1:] == [self._engine.origins(self._model.name)[name].hash]
 
     def _chosen(self, services: Sequence[str]) -> Sequence[str]:
         return self._named(services) if services else [service.name for service in self._model.started]

@@ -62,7 +62,7 @@ def refuse_another_folders(
             others.add(device)
             names.append(each.volume.name)
     if others:
-        moved = "'docker compose down'"
+        moved = f"'docker compose --project-name {project} down'"
         if names:
             moved += f", then 'docker volume rm {' '.join(names)}', which removes a name and no data"
         raise RefusedError(

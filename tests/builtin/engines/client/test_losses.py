@@ -147,6 +147,28 @@ def test_what_becomes_text_within_json_is_named(
     assert run(mysql_server, mysql_database, kind) == [(back,)]
 
 
+def test_what_becomes_text_is_named_beside_a_decimal_in_the_same_row(
+    mysql_server: Server, mysql_database: str, tmp_path: Path
+) -> None:
+    price, day = "CAST(1.10 AS DECIMAL(4, 2))", "CAST('2026-02-03' AS DATE)"
+    run(
+        mysql_server,
+        mysql_database,
+        "CREATE TABLE t (id INT PRIMARY KEY, j JSON)",
+        "CREATE TABLE u (id INT PRIMARY KEY, j JSON)",
+        f"INSERT INTO t VALUES (1, JSON_OBJECT('price', {price}, 'day', {day}, 'name', 'a'))",
+        f"INSERT INTO u VALUES (1, JSON_OBJECT('price', {price}, 'day', '2026-02-03')), (2, JSON_ARRAY({price}))",
+    )
+    engine = engine_on(mysql_server, mysql_database, tmp_path)
+    snapshot = taken(engine)
+    assert snapshot.details["warnings"] == [
+        "of t.j numbers with a decimal point within JSON may come back as the nearest DOUBLE",
+        "of t.j dates, times and binary values within JSON come back as text",
+        "of u.j numbers with a decimal point within JSON may come back as the nearest DOUBLE",
+    ]
+    restored(engine, snapshot)
+
+
 def test_ordinary_rows_are_compared_to_the_bit(server: Server, database: str, tmp_path: Path) -> None:
     run(
         server,

@@ -109,7 +109,10 @@ def test_a_tool_that_is_missing_is_named_with_what_to_do(server: Server) -> None
     given = DatabaseTools(LocalExecutor(Path("/"), {"PATH": "/bin:/usr/bin"}), url_of(server, "deck"))
     with pytest.raises(DatabaseError, match=r"need the tools .* on this machine: .*not found") as caught:
         Tools.fitting(given, Account(url_of(server, "deck")))
-    assert "docker compose run --rm ops invoke" in caught.value.hint
+    assert (
+        "docker compose --env-file FILE run --rm ops invoke ..., where FILE is the environment's env file."
+        in caught.value.hint
+    )
 
 
 @pytest.mark.parametrize(

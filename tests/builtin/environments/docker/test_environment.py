@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,9 @@ from deckinfra.builtin.environments.docker.environment import DockerEnvironment
 from deckinfra.core.command import Command
 from deckinfra.core.secret import Secret
 from deckinfra.core.urls import DatabaseURL, StoreURL
-from deckinfra.errors import StackError
+from deckinfra.errors import RefusedError, StackError
 from deckinfra.ports import Environment
-from tests.support.stacks import IMAGE, StackProject
+from tests.support.stacks import IMAGE, SMALL, StackProject
 
 PUBLISHED = f"""
 services:
@@ -51,6 +53,16 @@ def test_the_database_is_at_its_container_where_no_port_is_published(running_sta
     url = running_stack.environment.database_url()
     address = running_stack.stack.executor("base").run(Command(("hostname", "-i"), 60.0)).stdout.decode().strip()
     assert (url.host, url.port) == (address, 3306)
+
+
+def test_a_database_that_this_machine_has_no_way_to_is_an_error_with_one_that_there_is(
+    stack_project: StackProject,
+) -> None:
+    stack_project.write(SMALL.replace("[sleep, infinity]\n", "[sleep, infinity]\n    network_mode: none\n", 1))
+    stack_project.stack.start(["base"], timeout=60.0, output=lambda piece: None)
+    with pytest.raises(StackError, match="the port 3306 of the service 'base' is not published") as caught:
+        stack_project.environment.database_url()
+    assert "docker compose --env-file .env.docker run --rm ops invoke" in caught.value.hint
 
 
 def test_a_database_that_does_not_run_is_an_error_with_the_next_step(stack_project: StackProject) -> None:
@@ -98,6 +110,26 @@ def test_the_databases_tools_run_beside_it_as_the_administrator(running_stack: S
     command = tools.interactive(("mariadb", "--version"))
     container = f"{running_stack.name}-base-1"
     assert command.argv == ("docker", "exec", "--interactive", "--tty", container, "mariadb", "--version")
+
+
+def test_the_database_of_another_folders_stack_is_not_reached_from_a_copy(
+    running_stack: StackProject, tmp_path: Path
+) -> None:
+    copy = StackProject(tmp_path / "copy", running_stack.name)
+    shutil.copytree(running_stack.root, copy.root)
+    tools = copy.environment.database_tools()
+    reaching: tuple[Callable[[], object], ...] = (
+        copy.environment.database_url,
+        lambda: tools.executor.run(Command(("true",), 60.0)),
+        lambda: tools.interactive(("mariadb",)),
+    )
+    for reach in reaching:
+        with pytest.raises(
+            RefusedError, match=f"the stack '{running_stack.name}' belongs to another folder: "
+        ) as caught:
+            reach()
+        assert str(running_stack.root) in caught.value.message
+        assert "COMPOSE_PROJECT_NAME" in caught.value.hint
 
 
 def test_the_administrator_is_the_settings_one(stack_project: StackProject) -> None:

@@ -119,7 +119,7 @@ SAID = [
         "to mount local volume: mount /srv/my shop/backups:/var/lib/docker/volumes/shop_backups/_data, flags: 0x1000: "
         "no such file or directory",
         "the volume shop_backups is a name for /srv/my shop/backups, which is not there",
-        "'docker volume rm shop_backups', which removes the name only",
+        "'docker compose --env-file .env.staging down', then 'docker volume rm shop_backups', which removes the name",
     ),
     (
         "Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime "

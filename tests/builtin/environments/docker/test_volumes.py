@@ -29,9 +29,8 @@ def test_a_folder_that_was_moved_is_told_which_volumes_are_only_names(tmp_path: 
         refuse_another_folders("shop", tmp_path / "here", [], [DATA, volume], there | {"shop_data": {}})
     assert str(tmp_path / "before" / "backups") in caught.value.message
     assert caught.value.hint is not None
-    assert "'docker compose down', then 'docker volume rm shop_backups', which removes a name and no data." in (
-        caught.value.hint
-    )
+    assert "'docker compose --project-name shop down', then 'docker volume rm shop_backups'" in caught.value.hint
+    assert "which removes a name and no data." in caught.value.hint
 
 
 def test_where_no_volume_is_only_a_name_none_is_told(tmp_path: Path) -> None:
