@@ -241,7 +241,7 @@ def _ours(verb: str, url: str, password: str, store: str, threads: int) -> None:
     from deckinfra.services.restore import restore
 
     account = replace(DatabaseURL.parse(url), password=Secret(password))
-    engine = MysqlEngine(account, account, chosen(os.environ).encode, connections=threads)
+    engine = MysqlEngine(account, account, chosen(os.environ), connections=threads)
     origin, reporter = Origin("deck", "bench"), SilentReporter()
     with closing(DirectoryStore(Path(store))) as place:
         repository = Repository.open(place, create=True, level=1, threads=threads, reporter=reporter)

@@ -246,7 +246,9 @@ class App(Composition):
         from deckinfra.services.drill import drill
 
         with self.repository(remote) as repository:
-            return drill(self.engine, repository, snapshot, self.origin, self.reporter, timeout=LOCK_TIMEOUT)
+            manifest = repository.snapshots.find(snapshot, self.origin)
+            engine = self.engine_of(manifest)
+            return drill(engine, repository, manifest.id, self.origin, self.reporter, timeout=LOCK_TIMEOUT)
 
     def restore(self, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
         """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept."""
@@ -254,10 +256,11 @@ class App(Composition):
 
         with self._phase("restore"):
             with self.repository(remote) as repository:
+                manifest = repository.snapshots.find(snapshot, self.origin)
                 result = restore(
-                    self.engine,
+                    self.engine_of(manifest),
                     repository,
-                    snapshot,
+                    manifest.id,
                     self.origin,
                     self.reporter,
                     timeout=LOCK_TIMEOUT,

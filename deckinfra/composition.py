@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from deckinfra.core.names import unknown_name
 from deckinfra.core.urls import StoreURL
-from deckinfra.errors import UnknownNameError, UsageError
+from deckinfra.errors import RefusedError, UnknownNameError, UsageError
 from deckinfra.plugins import PluginManager
 from deckinfra.settings.project import ProjectConfig
 
 if TYPE_CHECKING:
-    from deckinfra.core.manifest import Origin
+    from deckinfra.core.manifest import Manifest, Origin
     from deckinfra.core.settings import Settings
+    from deckinfra.core.urls import DatabaseURL
     from deckinfra.migrations import Migrator
     from deckinfra.ports import Engine, Environment, Reporter
     from deckinfra.repository import Repository
@@ -98,7 +99,23 @@ class Composition:
 
         url = self.environment.database_url()
         chosen = self.settings.group(DatabaseSettings).database_engine or url.dialect
-        return self.plugins.engines.find(chosen)(url, self.root, self.environment)
+        return self._open_engine(chosen, url)
+
+    def engine_of(self, manifest: Manifest) -> Engine:
+        """The engine that restores a snapshot into the environment's database: the one that took it.
+
+        :class:`RefusedError` where there is none of that name, or it is for databases of another kind.
+        """
+        url, name = self.engine.url, manifest.engine
+        if name == self.engine.name:
+            return self.engine
+        engine = self._open_engine(name, url) if name in self.plugins.engines else None
+        if engine is None or url.dialect not in engine.dialects:
+            raise RefusedError(
+                f"snapshot {manifest.id} is of engine '{name}', and {url} needs one of '{self.engine.name}'",
+                hint="Nothing was changed. Restore it into a database of its own kind.",
+            )
+        return engine
 
     @cached_property
     def migrator(self) -> Migrator:
@@ -163,6 +180,9 @@ class Composition:
             yield repository
         finally:
             store.close()
+
+    def _open_engine(self, name: str, url: DatabaseURL) -> Engine:
+        return self.plugins.engines.find(name)(url, self.root, self.environment)
 
     def _kind(self) -> str:
         from deckinfra.settings.load import environment_kind

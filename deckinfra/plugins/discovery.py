@@ -31,6 +31,7 @@ BUILT_IN: Final = {
     "environment-local": "deckinfra.builtin.environments.local",
     "environment-docker": "deckinfra.builtin.environments.docker",
     "engine-sqlite": "deckinfra.builtin.engines.sqlite",
+    "engine-mysql": "deckinfra.builtin.engines.mysql",
     "engine-client": "deckinfra.builtin.engines.client",
     "store-directory": "deckinfra.builtin.stores.directory",
 }

@@ -136,6 +136,9 @@ class Engine(Protocol):
     name: str
     """The engine's registered name; a manifest says which engine can restore it."""
 
+    dialects: frozenset[str]
+    """The dialects of the URLs of which it can restore what it took: ``{"mysql", "mariadb"}``."""
+
     url: DatabaseURL
 
     def state(self) -> DatabaseState:

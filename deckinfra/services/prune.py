@@ -52,9 +52,9 @@ def prune(repository: Repository, policy: Policy, *, dry_run: bool) -> PruneResu
 
 
 def _decisions(repository: Repository, manifests: Sequence[Manifest], policy: Policy) -> tuple[Decision, ...]:
-    groups: dict[tuple[Origin, str, str, str], list[Manifest]] = defaultdict(list)
+    groups: dict[tuple[Origin, str, str], list[Manifest]] = defaultdict(list)
     for manifest in manifests:
-        groups[manifest.origin, manifest.host, manifest.engine, manifest.database].append(manifest)
+        groups[manifest.origin, manifest.host, manifest.database].append(manifest)
     decisions: list[Decision] = []
     for group in groups.values():
         newest_first = sorted(group, key=lambda manifest: (manifest.time, manifest.id), reverse=True)

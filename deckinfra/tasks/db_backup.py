@@ -118,7 +118,7 @@ def _show_drill(result: DrillResult, terminal: Terminal) -> None:
         f"Snapshot {result.manifest.id} restores: loaded beside the live database and compared"
         f" in {duration(result.proof.seconds)}."
     )
-    rows = sum(facts.rows or 0 for facts in result.compared)
+    rows = sum(facts.rows or 0 for facts in result.compared if facts.kind == "table")
     terminal.line(f"  {count(len(result.compared), 'part')} with {count(rows, 'row')} equal what the snapshot saw.")
 
 

@@ -19,4 +19,4 @@ def test_loading_the_plugins_in_the_box_imports_no_vendor_and_no_metadata(tmp_pa
         "print(*manager.environments, *manager.engines, *manager.stores)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["[]", "local docker sqlite client mysql mariadb file"]
+    assert done.stdout.splitlines() == ["[]", "local docker sqlite mysql mariadb client file"]

@@ -127,12 +127,18 @@ def test_a_snapshot_counts_as_verified_by_its_newest_proof(repository: Repositor
     assert repository.snapshots.ids() == [days[2].id, days[1].id]
 
 
+def test_snapshots_by_another_engine_are_of_the_same_database(repository: Repository) -> None:
+    publish(repository, {"cards": COMMON}, time=NOON, engine="client")
+    newest = _day(repository, 1)
+    prune(repository, Policy(last=1), dry_run=False)
+    assert repository.snapshots.ids() == [newest.id]
+
+
 def test_each_environments_database_is_judged_by_itself(repository: Repository) -> None:
     kept = [
         _day(repository, 9),
         _day(repository, 5, environment="production"),
         _day(repository, 4, database="sqlite:////srv/other.db"),
-        publish(repository, {"cards": COMMON}, time=NOON, engine="mysql"),
         publish(repository, {"cards": COMMON}, time=NOON, project="shop"),
         publish(repository, {"cards": COMMON}, time=NOON, host="another"),
     ]

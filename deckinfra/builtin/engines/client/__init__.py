@@ -29,5 +29,5 @@ def open_engine(url: DatabaseURL, root: Path, environment: Environment) -> Engin
 
 @hookimpl
 def deckinfra_engines() -> Mapping[str, EngineFactory]:
-    """Bring the dialects ``mysql`` and ``mariadb``, and the name under which settings can ask for this engine."""
-    return {"client": open_engine, "mysql": open_engine, "mariadb": open_engine}
+    """Bring the name under which ``DATABASE_ENGINE`` can ask for this engine."""
+    return {"client": open_engine}

@@ -23,6 +23,7 @@ class ClientEngine:
     """
 
     name = "client"
+    dialects = frozenset({"mysql", "mariadb"})
 
     def __init__(
         self,

@@ -58,9 +58,9 @@ def taken_apart(definition: str, engine: str) -> Definition:
     return Definition(f"{head}\n  {(',' + chr(10) + '  ').join(kept)}\n{tail}", keys, foreign)
 
 
-def fact_of_definition(name: str, definition: str) -> Facts:
-    """Give the facts of a table's definition."""
-    return Facts("definition", name, checksum=hashlib.sha256(comparable(definition.encode())).hexdigest())
+def fact_of_table(name: str, rows: int | None, definition: str) -> Facts:
+    """Give the facts of a table: how many rows were read of it, None for none of its own; how it is defined."""
+    return Facts("table", name, rows, hashlib.sha256(comparable(definition.encode())).hexdigest())
 
 
 def _may_wait(items: Sequence[str], engine: str) -> bool:

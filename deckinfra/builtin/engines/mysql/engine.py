@@ -9,7 +9,7 @@ from deckinfra.core.urls import DatabaseURL
 from deckinfra.mysql import LiveDatabase, Server
 from deckinfra.ports import Activity, DatabaseState, Kept, Shadow, Snapshot
 
-from .codec import Encode
+from .codec import Codec
 from .shadow import MysqlShadow
 from .snapshot import taken
 
@@ -21,10 +21,11 @@ class MysqlEngine:
     """
 
     name = "mysql"
+    dialects = frozenset({"mysql", "mariadb"})
 
-    def __init__(self, url: DatabaseURL, account: DatabaseURL, encode: Encode, *, connections: int = 4) -> None:
+    def __init__(self, url: DatabaseURL, account: DatabaseURL, codec: Codec, *, connections: int = 4) -> None:
         self.url = url
-        self._encode = encode
+        self._codec = codec
         self._connections = connections
         self._server = Server(account)
         self._live = LiveDatabase(self._server, url.database)
@@ -43,13 +44,13 @@ class MysqlEngine:
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Hold one point in time; see :mod:`.snapshot`."""
-        return taken(self._server, self.url.database, self._encode, self._connections)
+        return taken(self._server, self.url.database, self._codec, self._connections)
 
     @contextmanager
     def shadow(self, purpose: str) -> Iterator[MysqlShadow]:
         """Make an empty schema beside the live one."""
         with self._live.scratch(purpose) as scratch:
-            yield MysqlShadow(self._server, scratch, self._encode, self._connections)
+            yield MysqlShadow(self._server, scratch, self._codec.encode, self._connections)
 
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self
 
 from deckinfra.core.manifest import Facts
@@ -114,6 +114,14 @@ class ParallelReader:
     def facts(self) -> list[Facts]:
         """The facts of all ranges that were read to their end."""
         return [fact for fact in self._facts if fact is not None]
+
+    @property
+    def rows(self) -> Mapping[str, int]:
+        """How many rows each table has whose ranges were read to their end."""
+        found = dict.fromkeys((part.shape.name for part in self._ranges), 0)
+        for part, fact in zip(self._ranges, self._facts, strict=True):
+            found[part.shape.name] += (fact.rows if fact else None) or 0
+        return found
 
     @property
     def warnings(self) -> list[str]:

@@ -16,8 +16,8 @@ from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_b
 from deckinfra.mysql.tables import default_of, rows_elsewhere
 from deckinfra.ports import MAX_CHUNK, VERSION_TABLE, Chunk
 
-from .codec import Encode
-from .ddl import fact_of_definition
+from .codec import Codec
+from .ddl import fact_of_table
 from .documents import has_documents, notices
 from .notices import of_point, of_schema
 from .point import Point, held
@@ -74,18 +74,19 @@ class MysqlSnapshot:
         self.details = {**self.details, "warnings": [*self.details["warnings"], *self._reader.warnings]}
 
     def facts(self) -> Sequence[Facts]:
-        """Give what was read of rows, and checksums of what makes tables, views, triggers, routines and events."""
+        """Give of each table its rows and its definition's checksum; then its parts', and all other objects'."""
         return facts_of(self._survey, self._shapes, self._reader)
 
 
 def facts_of(survey: Survey, shapes: Sequence[Shape], reader: ParallelReader) -> Sequence[Facts]:
     """Give the facts of a schema, all of which was read."""
-    definitions = [fact_of_definition(shape.name, shape.definition) for shape in shapes]
-    return [*reader.facts, *definitions, *object_facts(survey.restorable), default_facts(survey.default)]
+    rows = reader.rows
+    tables = [fact_of_table(shape.name, rows.get(shape.name), shape.definition) for shape in shapes]
+    return [*tables, *reader.facts, *object_facts(survey.restorable), default_facts(survey.default)]
 
 
 @contextmanager
-def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iterator[MysqlSnapshot]:
+def taken(server: Server, schema: str, codec: Codec, connections: int) -> Iterator[MysqlSnapshot]:
     """Hold one point in time of ``schema`` while the context is open.
 
     :class:`RefusedError` where a backup could not be whole, or could not be restored.
@@ -112,7 +113,7 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
             notice for shape in own if has_documents(shape, server.vendor) for notice in notices(first, schema, shape)
         ]
         revisions = _revisions(first, schema) if VERSION_TABLE in names else ()
-        reader = ParallelReader(point.sessions, encode, schema, ranges)
+        reader = ParallelReader(point.sessions, codec.encode, schema, ranges)
         snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch)
         snapshot.revisions = revisions
         snapshot.details = {
@@ -122,6 +123,7 @@ def taken(server: Server, schema: str, encode: Encode, connections: int) -> Iter
             "collation": survey.default.collation,
             "sql_mode": mode,
             "time_zone": zone,
+            "codec": codec.name,
             "held_by": point.held,
             "guarded": point.guarded,
             "position": point.position,

@@ -28,6 +28,7 @@ class SqliteEngine:
     """
 
     name = "sqlite"
+    dialects = frozenset({"sqlite"})
 
     def __init__(self, url: DatabaseURL, *, patience: float = BUSY_TIMEOUT) -> None:
         self.url = url

@@ -27,7 +27,7 @@ class Copy:
 def engine_on(server: Server, database: str) -> MysqlEngine:
     """Open the engine with root's account and two connections."""
     url = url_of(server, database)
-    return MysqlEngine(url, url, chosen({}).encode, connections=2)
+    return MysqlEngine(url, url, chosen({}), connections=2)
 
 
 def taken(server: Server, database: str) -> MemorySnapshot:

@@ -27,7 +27,7 @@ ROWS = 192
 def engine_of(server: Server, database: str, account: DatabaseURL | None = None, connections: int = 4) -> MysqlEngine:
     """Open the engine with root's account, or another."""
     url = url_of(server, database)
-    return MysqlEngine(url, account or url, chosen({}).encode, connections=connections)
+    return MysqlEngine(url, account or url, chosen({}), connections=connections)
 
 
 def backed_up(engine: MysqlEngine, repository: Repository) -> Manifest:

@@ -129,7 +129,7 @@ def test_a_change_after_the_point_is_kept_out_or_noticed(server: Server, databas
             time.sleep(1.1)  # without the right to see more, a table is told from another by the second it was made in
         with (
             rights(server, database, many=many) as account,
-            taken(account, database, chosen({}).encode, 2) as snapshot,
+            taken(account, database, chosen({}), 2) as snapshot,
         ):
             came_through = changed(server, database, CHANGES[name])
             error, found = outcome(snapshot)
@@ -161,7 +161,7 @@ def test_a_change_between_the_survey_and_the_point_is_noticed(server: Server, da
     account = Account(url_of(server, database), patience=5, trace=once)
     with (
         pytest.raises(DatabaseError, match="the schema was changed while it was read") as caught,
-        taken(account, database, chosen({}).encode, 2) as snapshot,
+        taken(account, database, chosen({}), 2) as snapshot,
     ):
         MemorySnapshot.of(snapshot)
     assert once.came_through
@@ -177,7 +177,7 @@ def test_a_lock_that_is_lost_on_tables_without_transactions_is_no_backup(server:
     )
     account = Account(url_of(server, database), patience=5)
     before = connections(server)
-    with taken(account, database, chosen({}).encode, 2) as snapshot:
+    with taken(account, database, chosen({}), 2) as snapshot:
         chunks = snapshot.chunks()
         next(chunks)
         # Two that read came first, then the one that holds the lock.

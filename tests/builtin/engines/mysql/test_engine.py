@@ -21,7 +21,7 @@ def open_engine_on(server: Server, schema: str, name: str) -> Engine:
     """Open it with root's account, on a database that is called by both names."""
     url = replace(server.url(schema if name == "one" else f"{schema}_{name}"), username="root")
     url = replace(url, password=Secret(server.root_password))
-    return MysqlEngine(url, url, chosen({}).encode, connections=3)
+    return MysqlEngine(url, url, chosen({}), connections=3)
 
 
 class TestMysqlEngine(ClientContract):
