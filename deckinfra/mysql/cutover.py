@@ -25,7 +25,6 @@ from .faults import NO_SUCH_TABLE, TABLE_EXISTS, TRIGGER_IN_WRONG_SCHEMA, code_o
 from .journal import Entry
 from .making import Maker
 from .names import aside_of, qualified, quoted
-from .objects import ObjectSet
 from .server import SQL_MODE, TIME_ZONE, Session, Vendor
 from .tables import foreign_keys, tables
 from .workspace import BEGUN, DONE, Workspace
@@ -73,8 +72,7 @@ def finish(workspace: Workspace, session: Session, entry: Entry) -> None:
 
 
 def _triggered(entry: Entry) -> frozenset[str]:
-    old = entry.old.objects.triggered if entry.old else frozenset()
-    return old | (entry.new.objects.triggered & set(entry.new.tables))
+    return entry.leaving.triggered | entry.arriving.triggered
 
 
 def _old(entry: Entry) -> tuple[str, ...]:
@@ -100,7 +98,8 @@ def _check_unchanged(workspace: Workspace, session: Session, entry: Entry) -> No
     """Compare tables and triggers with what was written down."""
     live = workspace.database
     triggers = entry.old.objects.triggers if entry.old else ()
-    if tables(session, live) != _old(entry) or triggers_in(session, live) != triggers:
+    going = tuple(name for name in tables(session, live) if entry.moves(name))
+    if going != _old(entry) or triggers_in(session, live) != triggers:
         raise ChangedMeanwhileError
 
 
@@ -115,12 +114,12 @@ def _under_lock(workspace: Workspace, session: Session, entry: Entry) -> None:
     dropped: list[SchemaObject] = []
     try:
         _check_unchanged(workspace, session, entry)
-        for each in entry.old.objects.triggers if entry.old else ():
+        for each in entry.leaving.triggers:
             session.execute(each.drop(live))
             dropped.append(each)
         session.execute(_rename(pairs))
         dropped = []
-        for each in entry.new.objects.triggers:
+        for each in entry.arriving.triggers:
             maker.define(each)
     except DeckinfraError:
         for each in dropped:
@@ -137,7 +136,7 @@ def _under_lock(workspace: Workspace, session: Session, entry: Entry) -> None:
 def _in_one_block(workspace: Workspace, session: Session, entry: Entry) -> None:
     live, kept = workspace.database, entry.kept or ""
     _check_unchanged(workspace, session, entry)
-    old = entry.old.objects if entry.old else ObjectSet()
+    old = entry.leaving
     late = _late(workspace, session, entry)
     pairs = [
         (
@@ -177,7 +176,7 @@ def _late(workspace: Workspace, session: Session, entry: Entry) -> set[str]:
     Those with triggers, and those with a foreign key called as that of an old table that steps aside: in a schema, each
     name is there once.
     """
-    old = entry.old.objects.triggered if entry.old else frozenset()
+    old = entry.leaving.triggered
     names = foreign_keys(session, workspace.database)
     taken = set().union(*(names.get(name, set()) for name in old))
     news = foreign_keys(session, entry.source)

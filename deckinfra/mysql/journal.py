@@ -43,7 +43,9 @@ class Entry:
     """One swap: the tables of the schema ``source`` become the live ones, those that were live go to schema ``kept``.
 
     ``kept`` and ``old`` are None where there was no database. ``put_back`` is the kept state that ``source`` was;
-    ``left_out`` is what belonged to it and cannot be made.
+    ``left_out`` is what belonged to it and cannot be made. ``only`` are the tables that change places where others stay,
+    else None: the tables of both states are among them, while both states' objects are those of the whole schema.
+    ``around`` tells whether views, routines and events follow.
     """
 
     identity: str
@@ -55,6 +57,22 @@ class Entry:
     old: State | None = None
     put_back: str = ""
     left_out: ObjectSet = NOTHING
+    only: tuple[str, ...] | None = None
+    around: bool = True
+
+    def moves(self, table: str) -> bool:
+        """Whether a table of the live schema goes to ``kept``."""
+        return self.only is None or table in self.only
+
+    @property
+    def leaving(self) -> ObjectSet:
+        """The triggers of the tables that go."""
+        return self.old.objects.triggers_on(self.old.tables) if self.old else NOTHING
+
+    @property
+    def arriving(self) -> ObjectSet:
+        """The triggers of the tables that come."""
+        return self.new.objects.triggers_on(self.new.tables)
 
     def document(self) -> dict[str, Any]:
         """Give the entry as a JSON object."""
@@ -68,6 +86,8 @@ class Entry:
             "old": self.old.document() if self.old else None,
             "put_back": self.put_back,
             "left_out": self.left_out.document(),
+            "only": None if self.only is None else list(self.only),
+            "around": self.around,
         }
 
     @classmethod
@@ -84,9 +104,16 @@ class Entry:
             old=State.from_document(old, _WHAT) if old else None,
             put_back=field_of(document, "put_back", str, _WHAT),
             left_out=left_out_of(document, _WHAT),
+            only=only_of(document, _WHAT),
+            around=document.get("around") is not False,
         )
 
 
 def left_out_of(document: Mapping[str, Any], what: str) -> ObjectSet:
     """Read what was left out, which documents of earlier versions do not speak of."""
     return ObjectSet.from_document(document["left_out"], what) if "left_out" in document else NOTHING
+
+
+def only_of(document: Mapping[str, Any], what: str) -> tuple[str, ...] | None:
+    """Read which tables alone changed places; None where all did, as always in documents of earlier versions."""
+    return None if document.get("only") is None else tuple(field_of(document, "only", list, what))

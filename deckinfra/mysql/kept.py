@@ -14,7 +14,8 @@ from deckinfra.core.manifest import format_time, parse_time
 from deckinfra.errors import UnknownNameError
 from deckinfra.ports import Kept
 
-from .journal import Entry, State, left_out_of
+from .journal import Entry, State, left_out_of, only_of
+from .moving import ALL, Moving
 from .names import is_name_of_kept
 from .objects import ObjectSet
 from .server import Session
@@ -29,13 +30,15 @@ SCHEMA = "kept"
 class KeptState:
     """A kept state as its document has it: where its tables are, and what is to be made around them.
 
-    ``left_out`` is what undoing restores left out, so that its text is not lost.
+    ``left_out`` is what undoing restores left out, so that its text is not lost. ``moving`` says which tables changed
+    places.
     """
 
     kept: Kept
     schema: str
     state: State
     left_out: ObjectSet
+    moving: Moving = ALL
 
 
 def document(entry: Entry) -> dict[str, Any] | None:
@@ -43,7 +46,9 @@ def document(entry: Entry) -> dict[str, Any] | None:
     if entry.old is None:
         return None
     about = {"id": entry.identity, "time": format_time(entry.time), "reason": entry.reason, "schema": entry.kept}
-    return {**about, "state": entry.old.document(), "left_out": entry.left_out.document()}
+    return {**about, "state": entry.old.document(), "left_out": entry.left_out.document()} | (
+        {} if entry.only is None else {"only": list(entry.only), "around": entry.around}
+    )
 
 
 def states(workspace: Workspace, session: Session) -> list[KeptState]:
@@ -99,4 +104,6 @@ def _state(session: Session, found: Mapping[str, Any], what: str) -> KeptState:
         size(session, schema),
         field_of(found, "reason", str, what),
     )
-    return KeptState(kept, schema, state, left_out_of(found, what))
+    only = only_of(found, what)
+    moving = ALL if only is None else Moving(frozenset(only), around=found.get("around") is not False)
+    return KeptState(kept, schema, state, left_out_of(found, what), moving)

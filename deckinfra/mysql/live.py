@@ -16,6 +16,7 @@ from deckinfra.system.processes import Owner
 
 from . import kept
 from .lock import NamedLock, database_lock, guarded, is_free
+from .moving import ALL, Moving
 from .names import digest_of, quoted, scratch_of
 from .objects import ObjectSet
 from .processes import activity
@@ -93,10 +94,11 @@ class LiveDatabase:
                 with suppress(DeckinfraError), self.server.connect() as session:
                     self._workspace.remove(session, name)
 
-    def swap(self, scratch: Scratch, reason: str, objects: ObjectSet) -> Kept | None:
+    def swap(self, scratch: Scratch, reason: str, objects: ObjectSet, moving: Moving = ALL) -> Kept | None:
         """Make the tables of ``scratch`` live in one step, with ``objects`` around them; see :mod:`.swap`.
 
-        Gives what was kept of the state that was replaced, or None if there was none.
+        ``moving`` says which tables those are, and which of the live ones stay. Gives what was kept of the state that was
+        replaced, or None if there was none.
         """
         with self.server.connect() as session:
             default = default_of(session, scratch.name)
@@ -105,7 +107,8 @@ class LiveDatabase:
                 f"the schema {scratch.name} that was loaded is gone",
                 hint="The live database was not touched. Was it taken for a dead process's? Run it again.",
             )
-        return swap(self._workspace, Source(scratch.name, objects, default), reason, (*self._locks(), scratch.guard))
+        source = Source(scratch.name, objects, default, moving=moving)
+        return swap(self._workspace, source, reason, (*self._locks(), scratch.guard))
 
     def kept(self) -> Sequence[Kept]:
         """Give the kept states, newest first."""

@@ -58,6 +58,10 @@ class ObjectSet:
         """Give a table's triggers, in the order in which they fire."""
         return tuple(each for each in self.triggers if each.table == table)
 
+    def triggers_on(self, tables: Collection[str]) -> ObjectSet:
+        """Give the set of the triggers of some tables."""
+        return ObjectSet(tuple(each for each in self.triggers if each.table in tables))
+
     @property
     def triggered(self) -> frozenset[str]:
         """The tables that have triggers."""

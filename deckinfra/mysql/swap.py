@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -38,6 +38,7 @@ from .definitions import SchemaObject
 from .journal import Entry, State
 from .lock import LostLockError, NamedLock
 from .making import Maker
+from .moving import ALL, Moving, refuse_torn, refuse_unlike
 from .names import kept_of, next_id, qualified, quoted
 from .objects import NOTHING, ObjectSet
 from .processes import blockers
@@ -55,7 +56,8 @@ class Source:
     """A schema whose tables are to go live, and what is to be made around them.
 
     ``put_back`` is the id of the kept state that it is, if it is one; ``left_out`` is what belonged to it or to
-    earlier ones and cannot be made, since it stands on something that is not there.
+    earlier ones and cannot be made, since it stands on something that is not there. ``moving`` says which tables change
+    places.
     """
 
     schema: str
@@ -63,6 +65,7 @@ class Source:
     default: Default
     put_back: str = ""
     left_out: ObjectSet = NOTHING
+    moving: Moving = ALL
 
 
 def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLock, ...]) -> Kept | None:
@@ -75,7 +78,8 @@ def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLo
     server.require_supported()
     with workspace.made() as session:
         old = ObjectSet.of(session, workspace.database) if default_of(session, workspace.database) else ObjectSet()
-        broken = rehearse(session, source.schema, source.objects, old, strict=not source.put_back)
+        rehearsed = _rehearsed(workspace, session, source)
+        broken = rehearse(session, source.schema, rehearsed, old, strict=not source.put_back)
         if broken:
             reason = f"{reason}, but for {', '.join(map(str, broken))}: what that stands on is missing"
             left_out = ObjectSet(tuple(dict.fromkeys((*source.left_out.objects, *broken))))
@@ -113,7 +117,8 @@ def undo(workspace: Workspace, locks: tuple[NamedLock, ...]) -> tuple[Kept, Kept
                 f"the kept state {newest.kept.id} lacks tables that it had: {', '.join(sorted(lost))}",
                 hint=f"Nothing was changed. Who changed {newest.schema}? To restore a snapshot: 'invoke db.restore'.",
             )
-    source = Source(newest.schema, newest.state.objects, newest.state.default, newest.kept.id, newest.left_out)
+    state = newest.state
+    source = Source(newest.schema, state.objects, state.default, newest.kept.id, newest.left_out, newest.moving)
     reason = f"replaced by the undo of a restore, which put {newest.kept.id} back"
     return newest.kept, swap(workspace, source, reason, locks)
 
@@ -129,6 +134,24 @@ def settle(workspace: Workspace, session: Session) -> bool | None:
         return True
     _back(workspace, session, entry)
     return False
+
+
+def _rehearsed(workspace: Workspace, session: Session, source: Source) -> ObjectSet:
+    """Give what a swap may have to make, and see to it that what that stands on is there.
+
+    Of the tables that stay there are empty ones like them in the source's schema, for views to stand on.
+    """
+    if source.moving.is_all or default_of(session, workspace.database) is None:
+        return source.objects
+    ours, theirs = tables(session, workspace.database), tables(session, source.schema)
+    arriving = source.moving.arriving(theirs, ours)
+    if not source.moving.around:
+        return source.objects.triggers_on(arriving)
+    for name in set(ours) - set(theirs) - set(source.moving.leaving(ours)):
+        place = qualified(source.schema, name)
+        session.execute(f"CREATE TABLE {place} LIKE {qualified(workspace.database, name)}")
+    staying = source.objects.triggers_on(set(ours) - set(arriving))
+    return source.objects.without(staying.objects)
 
 
 def _try(
@@ -155,13 +178,33 @@ def _try(
 def _entry(workspace: Workspace, session: Session, source: Source, reason: str) -> Entry:
     moment = datetime.now(UTC)
     identity = next_id(kept.newest_id(workspace, session), moment)
-    new = State(tables(session, source.schema), source.objects, source.default)
-    default = default_of(session, workspace.database)
+    live, moving = workspace.database, source.moving
+    default, theirs = default_of(session, live), tables(session, source.schema)
     if default is None:
+        new = State(theirs, source.objects, source.default)
         return Entry(identity, moment, reason, source.schema, new, put_back=source.put_back, left_out=source.left_out)
-    old = State(tables(session, workspace.database), ObjectSet.of(session, workspace.database), default)
-    aside = kept_of(workspace.database, identity)
-    return Entry(identity, moment, reason, source.schema, new, aside, old, source.put_back, source.left_out)
+    ours, objects = tables(session, live), ObjectSet.of(session, live)
+    leaving, arriving = moving.leaving(ours), moving.arriving(theirs, ours)
+    if not moving.is_all:
+        _refuse_misfit(session, source, live, ours)
+    around = moving.objects(source.objects, objects, ours, arriving)
+    new = State(arriving, around, source.default if moving.around else default)
+    old = State(leaving, objects, default)
+    aside, only = kept_of(live, identity), None if moving.is_all else tuple(sorted({*leaving, *arriving}))
+    return Entry(
+        identity, moment, reason, source.schema, new, aside, old, source.put_back, source.left_out, only, moving.around
+    )
+
+
+def _refuse_misfit(session: Session, source: Source, live: str, ours: Sequence[str]) -> None:
+    """Refuse what would not hold together where some tables stay; a state that is put back did so before."""
+    moving, theirs = source.moving, tables(session, source.schema)
+    leaving, arriving = moving.leaving(ours), moving.arriving(theirs, ours)
+    refuse_torn(session, live, leaving)
+    refuse_torn(session, source.schema, arriving)
+    if not source.put_back:
+        compared = set(arriving) & set(ours) if not moving.around else set(ours) - set(leaving)
+        refuse_unlike(session, live, source.schema, sorted(compared & set(theirs)))
 
 
 def _prepare(workspace: Workspace, session: Session, entry: Entry) -> None:
@@ -209,7 +252,7 @@ def _back(workspace: Workspace, session: Session, entry: Entry) -> None:
 
 def _move_strays(workspace: Workspace, session: Session, entry: Entry) -> None:
     """Move tables that somebody made in the last moment to the old state, which they were made in."""
-    if entry.kept is None:
+    if entry.kept is None or entry.only is not None:
         return
     live = workspace.database
     expected = {*entry.new.tables}
