@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckinfra.core.manifest import Manifest
     from deckinfra.core.retention import Policy
     from deckinfra.core.settings import Problem
-    from deckinfra.ports import Kept, Reporter
+    from deckinfra.ports import Kept, Reporter, Tables
     from deckinfra.services.results import (
         DeployResult,
         DrillResult,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         VerifyResult,
     )
     from deckinfra.settings.initialise import Change
+
+_MIB = 1024 * 1024
 
 LOCK_TIMEOUT = 60.0
 """Seconds that a verb waits for another one on the same database or repository."""
@@ -75,6 +77,14 @@ class App(Composition):
         for name in environment_names(self.root, tuple(self.plugins.environments)):
             if name != self.environment_name:
                 yield self._opened(name)
+
+    def adjusted(self, values: Mapping[str, str | None]) -> App:
+        """Give this project in this environment, with other settings, name → text, in place of those configured.
+
+        None leaves a setting as it is. What is not valid is raised when it is asked for, as of the process environment.
+        """
+        given = {name: text for name, text in values.items() if text is not None}
+        return App(self.config, self.plugins, self.environment_name, {**self.environ, **given}, self.reporter)
 
     # Configuration -------------------------------------------------------------------------------
 
@@ -202,21 +212,31 @@ class App(Composition):
 
     # Backup and restore --------------------------------------------------------------------------
 
-    def backup(self, remote: Remote = None, *, init: bool = False) -> Manifest:
+    def backup(self, remote: Remote = None, *, init: bool = False, tables: Tables | None = None) -> Manifest:
         """Take a backup. When this returns, its manifest and everything that it names are stored.
+
+        With ``tables``, only the rows of these are in it; all else is, and a restore leaves the others as they are.
 
         The environment's default repository is made where there is none. One whose place somebody chose, a remote or
         ``BACKUP_REPOSITORY``, is made only with ``init``, else :class:`RepositoryError`: a disk that is not mounted
         looks like a new one.
         """
+        from deckinfra.ports import ALL_TABLES
         from deckinfra.services.backup import backup
+        from deckinfra.settings.groups import BackupSettings
 
         with self._phase("backup"):
             self.engine.state()
             self.plugins.before("backup", project=self)
             with self.repository(remote, create=init or not self.is_chosen(remote)) as repository:
                 manifest = backup(
-                    self.engine, repository, self.origin, self.environment.database_label(), self.reporter
+                    self.engine,
+                    repository,
+                    self.origin,
+                    self.environment.database_label(),
+                    self.reporter,
+                    tables=tables or ALL_TABLES,
+                    rate_limit=self.settings.group(BackupSettings).backup_rate_limit * _MIB,
                 )
             self.plugins.after("backup", project=self, manifest=manifest)
             return manifest
@@ -250,10 +270,24 @@ class App(Composition):
             engine = self.engine_of(manifest)
             return drill(engine, repository, manifest.id, self.origin, self.reporter, timeout=LOCK_TIMEOUT)
 
-    def restore(self, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
-        """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept."""
-        from deckinfra.services.restore import restore
+    def restore(
+        self, snapshot: str = "latest", remote: Remote = None, *, tables: Tables | None = None, into: str | None = None
+    ) -> RestoreResult:
+        """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept.
 
+        With ``tables``, only these are replaced. With ``into``, a new database of that name on the same server (or a
+        new file) is made of it, and the live one stays as it is; plugins are not called then.
+        """
+        from deckinfra.ports import ALL_TABLES
+        from deckinfra.services.restore import restore, restore_into
+
+        if into is not None:
+            with self.repository(remote) as repository:
+                manifest = repository.snapshots.find(snapshot, self.origin)
+                engine = self.engine_of(manifest, into)
+                return restore_into(
+                    engine, repository, manifest, self.reporter, timeout=LOCK_TIMEOUT, tables=tables or ALL_TABLES
+                )
         with self._phase("restore"):
             with self.repository(remote) as repository:
                 manifest = repository.snapshots.find(snapshot, self.origin)
@@ -265,6 +299,7 @@ class App(Composition):
                     self.reporter,
                     timeout=LOCK_TIMEOUT,
                     before_swap=lambda manifest: self.plugins.before("restore", project=self, manifest=manifest),
+                    tables=tables or ALL_TABLES,
                 )
             self.plugins.after("restore", project=self, result=result)
             return result

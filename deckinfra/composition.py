@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from deckinfra.services.stack import StackControl
 
 Remote = str | bool | None
-"""Which repository: None or False is the environment's own, True the first remote, a text the remote of that name."""
+"""Which repository: None or False is the environment's own, True the first remote, a text the remote of that name, or
+the one at that URL."""
 
 
 class Composition:
@@ -101,13 +102,15 @@ class Composition:
         chosen = self.settings.group(DatabaseSettings).database_engine or url.dialect
         return self._open_engine(chosen, url)
 
-    def engine_of(self, manifest: Manifest) -> Engine:
+    def engine_of(self, manifest: Manifest, database: str | None = None) -> Engine:
         """The engine that restores a snapshot into the environment's database: the one that took it.
 
-        :class:`RefusedError` where there is none of that name, or it is for databases of another kind.
+        With ``database``, into that one on the same server, or into that file. :class:`RefusedError` where there is no
+        engine of that name, or it is for databases of another kind.
         """
-        url, name = self.engine.url, manifest.engine
-        if name == self.engine.name:
+        url, name = self.environment.database_url(), manifest.engine
+        url = url.with_database(database) if database else url
+        if name == self.engine.name and not database:
             return self.engine
         engine = self._open_engine(name, url) if name in self.plugins.engines else None
         if engine is None or url.dialect not in engine.dialects:
@@ -133,6 +136,8 @@ class Composition:
             if settings.backup_repository is None:
                 return self.environment.default_repository()
             return StoreURL.parse(settings.backup_repository)
+        if isinstance(remote, str) and ":" in remote:
+            return StoreURL.parse(remote)
         remotes = settings.backup_remotes
         if not remotes:
             raise UnknownNameError(

@@ -57,7 +57,7 @@ def test_with_a_compiler_there_is_a_codec_and_nothing_else_in_the_source(checkou
 
 
 def test_the_codec_is_not_imported_until_it_is_used() -> None:
-    code = "import deckinfra, tasks, sys; print([name for name in sys.modules if 'engines.mysql' in name])"
+    code = "import deckinfra, tasks, sys; print([name for name in sys.modules if 'engines.mysql.' in name])"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=True
     )

@@ -43,8 +43,8 @@ class Entry:
     """One swap: the tables of the schema ``source`` become the live ones, those that were live go to schema ``kept``.
 
     ``kept`` and ``old`` are None where there was no database. ``put_back`` is the kept state that ``source`` was;
-    ``left_out`` is what belonged to it and cannot be made. ``only`` are the tables that change places where others stay,
-    else None: the tables of both states are among them, while both states' objects are those of the whole schema.
+    ``left_out`` is what belonged to it and cannot be made. ``only`` are the tables that change places where others
+    stay, else None: the tables of both states are among them, while both states' objects are those of the whole schema.
     ``around`` tells whether views, routines and events follow.
     """
 

@@ -97,8 +97,8 @@ class LiveDatabase:
     def swap(self, scratch: Scratch, reason: str, objects: ObjectSet, moving: Moving = ALL) -> Kept | None:
         """Make the tables of ``scratch`` live in one step, with ``objects`` around them; see :mod:`.swap`.
 
-        ``moving`` says which tables those are, and which of the live ones stay. Gives what was kept of the state that was
-        replaced, or None if there was none.
+        ``moving`` says which tables those are, and which of the live ones stay. Gives what was kept of the state that
+        was replaced, or None if there was none.
         """
         with self.server.connect() as session:
             default = default_of(session, scratch.name)

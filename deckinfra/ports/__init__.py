@@ -6,6 +6,7 @@ be checked, on the built-ins and on anybody's plugin. Methods raise the errors o
 """
 
 from .engine import (
+    ALL_TABLES,
     MAX_CHUNK,
     VERSION_TABLE,
     Activity,
@@ -14,9 +15,12 @@ from .engine import (
     Engine,
     Kept,
     RunningQuery,
+    SelectiveEngine,
+    SelectiveShadow,
     Shadow,
     Snapshot,
     SnapshotReader,
+    Tables,
 )
 from .environment import DatabaseTools, Environment, on_this_terminal
 from .executor import Executor
@@ -26,6 +30,7 @@ from .stack import Mount, Service, Stack, Volume
 from .store import MAX_BLOB, BlobInfo, Store
 
 __all__ = [
+    "ALL_TABLES",
     "MAX_BLOB",
     "MAX_CHUNK",
     "VERSION_TABLE",
@@ -46,6 +51,8 @@ __all__ = [
     "Reporter",
     "RunningQuery",
     "Seed",
+    "SelectiveEngine",
+    "SelectiveShadow",
     "Service",
     "Shadow",
     "Snapshot",
@@ -53,6 +60,7 @@ __all__ = [
     "Stack",
     "Store",
     "StoreFactory",
+    "Tables",
     "Volume",
     "on_this_terminal",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from deckinfra.core.manifest import Facts, Part
 from deckinfra.core.urls import DatabaseURL
@@ -16,6 +16,31 @@ MAX_CHUNK: Final = 16 * 1024 * 1024
 
 VERSION_TABLE: Final = "alembic_version"
 """The table in which migrations keep the revisions that a database is at."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Which tables of a database are meant: ``only`` some, or all ``but`` some; all, where neither names any."""
+
+    only: frozenset[str] = frozenset()
+    but: frozenset[str] = frozenset()
+
+    def __contains__(self, name: object) -> bool:
+        return (not self.only or name in self.only) and name not in self.but
+
+    @property
+    def are_all(self) -> bool:
+        """Whether no table is left out."""
+        return not self.only and not self.but
+
+    @property
+    def named(self) -> frozenset[str]:
+        """All names that were given."""
+        return self.only | self.but
+
+
+ALL_TABLES: Final = Tables()
+"""No table is left out."""
 
 
 @dataclass(frozen=True)
@@ -182,4 +207,34 @@ class Engine(Protocol):
         """Clean up after a process that died in shadow, swap or undo; a sentence about each thing done.
 
         Called under :meth:`lock`. Does nothing, and gives nothing, where nothing was left.
+        """
+
+
+class SelectiveShadow(Shadow, Protocol):
+    """A shadow of some tables of a database."""
+
+    def expected(self, facts: Sequence[Facts]) -> Sequence[Facts]:
+        """Give those of a snapshot's facts that this shadow's own are to be compared with."""
+
+
+@runtime_checkable
+class SelectiveEngine(Engine, Protocol):
+    """An engine that can take and restore some tables, and leave the others as they are.
+
+    Its snapshots tell in the list ``without_rows`` of :attr:`Snapshot.details` of which tables they have no rows. When
+    such a one is swapped in, these tables stay as they are in the live database; where there is none, they are empty.
+    """
+
+    def snapshot_of(self, tables: Tables) -> AbstractContextManager[Snapshot]:
+        """Hold a point in time, like :meth:`snapshot`, that has only the rows of ``tables``; all else is whole.
+
+        :class:`UnknownNameError` names a table that is not there.
+        """
+
+    def shadow_of(self, purpose: str, tables: Tables) -> AbstractContextManager[SelectiveShadow]:
+        """Make a shadow, like :meth:`shadow`, that loads only ``tables``.
+
+        Swapped in, it replaces these and nothing else. Its ``load`` raises :class:`UnknownNameError` for a table that
+        the snapshot does not have, and :class:`RefusedError` for one of which it has no rows; ``swap`` raises
+        :class:`RefusedError` where what stays would not fit.
         """

@@ -7,16 +7,19 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Final
 
 import deckinfra
 from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.errors import DamagedError, LockedError, UnknownNameError
-from deckinfra.ports import Engine, Reporter
+from deckinfra.ports import ALL_TABLES, Engine, Reporter, Tables
 from deckinfra.repository import Repository
 from deckinfra.services.contents import holds_rows, lacks
 from deckinfra.services.locking import clean_up
+from deckinfra.services.pace import paced
+from deckinfra.services.selecting import selective
 
 _LOOKED_AT: Final = 100
 """How many of the newest snapshots are looked through for one with rows: more than most policies keep."""
@@ -75,24 +78,29 @@ def backup(
     label: str,
     reporter: Reporter,
     *,
+    tables: Tables = ALL_TABLES,
+    rate_limit: float = 0,
     clock: Callable[[], datetime] = now,
 ) -> Manifest:
     """Take a snapshot of the engine's database and store it. When this returns, it is published.
 
-    ``label`` is how the manifest calls the database.
+    ``label`` is how the manifest calls the database; ``tables`` are those whose rows are wanted; ``rate_limit`` is how
+    many bytes a second it reads at most, on the whole (0: no limit).
 
-    Raises :class:`DatabaseError` from the engine, :class:`StoreError` from the store, and
-    :class:`LockedError` while a prune is at work. Whatever is raised, no manifest was written.
+    Raises :class:`RefusedError` for an engine that cannot leave tables out, :class:`DatabaseError` from the engine,
+    :class:`StoreError` from the store, and :class:`LockedError` while a prune is at work. Whatever is raised, no
+    manifest was written.
     """
     began = time.monotonic()
     repository.clean("db.backup")
+    taking = engine.snapshot if tables.are_all else partial(selective(engine).snapshot_of, tables)
     if engine.state().exists:
         clean_up(engine, "db.backup", reporter)
-    with repository.shared("db.backup") as lock, engine.snapshot() as snapshot:
+    with repository.shared("db.backup") as lock, taking() as snapshot:
         moment, identity = _next(repository, clock())
         writer = repository.writer()
         with reporter.progress("back up", snapshot.size) as progress:
-            writer.write(snapshot.chunks(), progress)
+            writer.write(paced(snapshot.chunks(), rate_limit), progress)
         facts = tuple(snapshot.facts())
         parts = writer.parts(facts)
         manifest = Manifest(

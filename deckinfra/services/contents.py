@@ -15,6 +15,13 @@ def holds_rows(manifest: Manifest) -> bool:
     return any(rows != 0 for rows in _rows(manifest).values())
 
 
+def left_out(manifest: Manifest) -> Iterator[str]:
+    """Say of which tables a snapshot was asked to have no rows."""
+    without = manifest.details.get("without_rows")
+    if without:
+        yield f"snapshot {manifest.id} has no rows of {_listed(without)}: where the database has these, they stay"
+
+
 def lacks(
     manifest: Manifest, live: DatabaseState | None, revisions: Sequence[str], others: Iterable[Manifest]
 ) -> Iterator[str]:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 from deckinfra.core.manifest import Facts, Manifest, Origin, Part
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, RefusedError
-from deckinfra.ports import Engine, Kept, Reporter, Shadow
+from deckinfra.ports import ALL_TABLES, Engine, Kept, Reporter, Shadow, Tables
 from deckinfra.repository import Repository
 from deckinfra.services.locking import locked
 from deckinfra.services.results import RestoreResult, UndoResult
+from deckinfra.services.selecting import selective
 
 
 @contextmanager
 def loaded(
-    engine: Engine, repository: Repository, manifest: Manifest, purpose: str, reporter: Reporter
+    engine: Engine,
+    repository: Repository,
+    manifest: Manifest,
+    purpose: str,
+    reporter: Reporter,
+    *,
+    tables: Tables = ALL_TABLES,
 ) -> Iterator[tuple[Shadow, Sequence[Facts]]]:
-    """Load a snapshot beside the live database, and compare it with what the snapshot saw.
+    """Load a snapshot, or some of its tables, beside the live database, and compare it with what the snapshot saw.
 
     The value is the shadow and the facts found in it. :class:`DamagedError` if they differ, before
     anything is live; :class:`RefusedError` if another engine made the snapshot.
@@ -29,11 +37,16 @@ def loaded(
             f"snapshot {manifest.id} is of engine '{manifest.engine}', and {engine.url} needs one of '{engine.name}'",
             hint="Nothing was changed. Restore it into a database of its own kind.",
         )
-    with engine.shadow(purpose) as shadow:
+    with ExitStack() as stack:
+        if tables.are_all:
+            shadow, expected = stack.enter_context(engine.shadow(purpose)), _all
+        else:
+            partial = stack.enter_context(selective(engine).shadow_of(purpose, tables))
+            shadow, expected = partial, partial.expected
         with reporter.progress("load", manifest.size) as progress:
             shadow.load(_Counted(repository, manifest, progress.advance))
         found = shadow.facts()
-        differences = compare(manifest.facts, found)
+        differences = compare(expected(manifest.facts), found)
         if differences:
             raise DamagedError(
                 f"what was restored from snapshot {manifest.id} is not what was backed up: {'; '.join(differences)}",
@@ -51,8 +64,9 @@ def restore(
     *,
     timeout: float,
     before_swap: Callable[[Manifest], None],
+    tables: Tables = ALL_TABLES,
 ) -> RestoreResult:
-    """Make the snapshot ``wanted`` (an id, its beginning, or ``latest``) the live database.
+    """Make the snapshot ``wanted`` (an id, its beginning, or ``latest``), or some of its tables, the live database.
 
     ``before_swap`` is called when the data is verified beside the live database; its error stops the
     restore. Whatever is raised before the swap, the live database was not touched.
@@ -62,11 +76,40 @@ def restore(
         manifest = repository.snapshots.find(wanted, origin)
         with (
             locked(engine, "db.restore", reporter, timeout=timeout),
-            loaded(engine, repository, manifest, "db.restore", reporter) as (shadow, found),
+            loaded(engine, repository, manifest, "db.restore", reporter, tables=tables) as (shadow, found),
         ):
             before_swap(manifest)
-            kept = engine.swap(shadow, f"replaced by snapshot {manifest.id}")
+            only = f", tables {', '.join(sorted(tables.named))} only" if tables.only else ""
+            kept = engine.swap(shadow, f"replaced by snapshot {manifest.id}{only}")
     return RestoreResult(manifest, kept, tuple(found), time.monotonic() - began)
+
+
+def restore_into(
+    engine: Engine,
+    repository: Repository,
+    manifest: Manifest,
+    reporter: Reporter,
+    *,
+    timeout: float,
+    tables: Tables = ALL_TABLES,
+) -> RestoreResult:
+    """Make a new database of a snapshot, or of some of its tables: the one at ``engine``, which must not be there."""
+    if engine.state().exists:
+        raise RefusedError(
+            f"there is a database already at {engine.url}",
+            hint="Nothing was changed. Name another one with --into, or drop that one first.",
+        )
+    result = restore(
+        engine,
+        repository,
+        manifest.id,
+        manifest.origin,
+        reporter,
+        timeout=timeout,
+        before_swap=lambda _: None,
+        tables=tables,
+    )
+    return replace(result, into=str(engine.url))
 
 
 def undo_restore(engine: Engine, reporter: Reporter, *, timeout: float) -> UndoResult:
@@ -98,6 +141,10 @@ def compare(expected: Sequence[Facts], found: Sequence[Facts]) -> list[str]:
         elif wanted[key].checksum != seen[key].checksum:
             differences.append(f"{key[0]} '{key[1]}' has another checksum")
     return sorted(differences)
+
+
+def _all(facts: Sequence[Facts]) -> Sequence[Facts]:
+    return facts
 
 
 class _Counted:

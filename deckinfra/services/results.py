@@ -80,12 +80,16 @@ class DrillResult:
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """A snapshot that is live now, and the state that it replaced (None: there was none)."""
+    """A snapshot that is live now, and the state that it replaced (None: there was none).
+
+    ``into`` is the URL of the new database that was made of it, where it did not go live.
+    """
 
     manifest: Manifest
     kept: Kept | None
     compared: tuple[Facts, ...]
     seconds: float
+    into: str | None = None
 
 
 @dataclass(frozen=True)

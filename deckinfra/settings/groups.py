@@ -163,7 +163,12 @@ class BackupSettings(SettingsGroup):
     backup_compression_level: int = setting(
         3, ge=1, le=19, description="Zstandard's level: 1 is fastest, 19 is smallest."
     )
-    backup_threads: int = setting(2, ge=1, le=64, description="How many threads compress, store and load.")
+    backup_threads: int = setting(
+        4, ge=1, le=64, description="How many threads compress, store and load, over as many connections to a server."
+    )
+    backup_rate_limit: int = setting(
+        0, ge=0, description="How many MiB a second a backup reads at most, on the whole. 0 is no limit."
+    )
 
     @field_validator("backup_repository")
     @classmethod

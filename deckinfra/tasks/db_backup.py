@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deckinfra.core.manifest import Manifest
     from deckinfra.core.proof import Proof
     from deckinfra.core.retention import Policy
+    from deckinfra.ports import Tables
     from deckinfra.services.results import DrillResult, Listed, PruneResult, VerifyResult
     from deckinfra.tasks.terminal import Terminal
 
@@ -31,14 +32,50 @@ def _show_backup(manifest: Manifest, terminal: Terminal) -> None:
     terminal.line("'invoke db.drill' proves that it restores.")
 
 
+def tables_of(only: str | None, without: str | None = None) -> Tables:
+    """Read the names of tables, parted by commas; :class:`UsageError` where there is none, or both are given."""
+    from deckinfra.ports import Tables
+
+    if only is not None and without is not None:
+        raise UsageError(
+            "both --tables and --without are given", hint="Name the tables that are wanted, or the others."
+        )
+    names = [frozenset(name.strip() for name in (text or "").split(",") if name.strip()) for text in (only, without)]
+    if not names[0] | names[1]:
+        raise UsageError("no table is named", hint="Write their names parted by commas: --tables=users,decks.")
+    return Tables(*names)
+
+
 @task(
     show=_show_backup,
     optional=("remote",),
-    help={"remote": REMOTE, "init": "Make the repository, where the settings name a place without one."},
+    help={
+        "remote": REMOTE,
+        "init": "Make the repository, where the settings name a place without one.",
+        "tables": "Only the rows of these tables, parted by commas; a restore leaves the others as they are.",
+        "without": "Not the rows of these tables, parted by commas; a restore leaves them as they are.",
+        "threads": "How many threads and connections, instead of BACKUP_THREADS.",
+        "level": "Zstandard's level, instead of BACKUP_COMPRESSION_LEVEL.",
+        "rate-limit": "How many MiB a second are read at most, instead of BACKUP_RATE_LIMIT.",
+    },
 )
-def backup(project: App, remote: Remote = None, *, init: bool = False) -> Manifest:
+def backup(
+    project: App,
+    remote: Remote = None,
+    *,
+    init: bool = False,
+    tables: str | None = None,
+    without: str | None = None,
+    threads: str | None = None,
+    level: str | None = None,
+    rate_limit: str | None = None,
+) -> Manifest:
     """Take a backup of the database."""
-    manifest = project.backup(remote, init=init)
+    chosen = None if tables is None and without is None else tables_of(tables, without)
+    project = project.adjusted(
+        {"BACKUP_THREADS": threads, "BACKUP_COMPRESSION_LEVEL": level, "BACKUP_RATE_LIMIT": rate_limit}
+    )
+    manifest = project.backup(remote, init=init, tables=chosen)
     project.reporter.note(f"stored in {project.repository_url(remote)}")
     return manifest
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from deckinfra.tasks.db_backup import REMOTE, SNAPSHOT
+from deckinfra.errors import UsageError
+from deckinfra.tasks.db_backup import REMOTE, SNAPSHOT, tables_of
 from deckinfra.tasks.decorator import task
 from deckinfra.tasks.text import count, duration, moment, size
 
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 
 def _show_restore(result: RestoreResult, terminal: Terminal) -> None:
-    terminal.line(f"Snapshot {result.manifest.id} of {moment(result.manifest.time)} is live.")
+    where = "is live" if result.into is None else f"is in {result.into}; the live database is as it was"
+    terminal.line(f"Snapshot {result.manifest.id} of {moment(result.manifest.time)} {where}.")
     terminal.line(f"  {count(len(result.compared), 'part')} compared with the snapshot, in {duration(result.seconds)}")
+    if result.into is not None:
+        return
     if result.kept is None:
         terminal.line("There was no database before.")
     elif not result.kept.intact:
@@ -30,15 +34,40 @@ def _show_restore(result: RestoreResult, terminal: Terminal) -> None:
         terminal.line(f"What it replaced is kept as {result.kept.id}; 'invoke db.undo-restore' puts it back.")
 
 
-def _settle_snapshot(project: App, snapshot: str, remote: Remote) -> Mapping[str, Any]:
-    return {"snapshot": project.find_snapshot(snapshot, remote).id}
+def _settle_snapshot(project: App, snapshot: str, remote: Remote, from_: str | None, **_: str | None) -> dict[str, Any]:
+    return {"snapshot": project.find_snapshot(snapshot, _place(remote, from_)).id}
 
 
-def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
+def _place(remote: Remote, from_: str | None) -> Remote:
+    """Give the repository that is meant."""
+    if from_ is None:
+        return remote
+    if remote:
+        raise UsageError(
+            "both --remote and --from are given", hint="Each says which repository is meant: leave one out."
+        )
+    if ":" not in from_:
+        raise UsageError(
+            f"--from is '{from_}', which is no URL of a repository",
+            hint="Write SCHEME:LOCATION, as in file:/mnt/usb/backups; --remote takes a remote's name.",
+        )
+    return from_
+
+
+def _loss_of_restore(
+    project: App, snapshot: str, remote: Remote, *, from_: str | None, tables: str | None, into: str | None
+) -> str | None:
+    if into is not None:
+        return None
     from deckinfra.errors import DeckinfraError
-    from deckinfra.services.contents import lacks
+    from deckinfra.services.contents import lacks, left_out
 
-    manifest = project.find_snapshot(snapshot, remote)
+    place = _place(remote, from_)
+    manifest = project.find_snapshot(snapshot, place)
+    chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)} on {manifest.host}"
+    if tables is not None:
+        names = ", ".join(sorted(tables_of(tables).only))
+        return f"replace the tables {names} of '{project.environment_name}' by those of {chosen} (the old are kept)"
     revisions: Sequence[str] = ()
     live = None
     with suppress(DeckinfraError):  # whatever is wrong with the database, a restore may be what mends it
@@ -46,10 +75,9 @@ def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
         revisions = project.migration_status().current
     others: Sequence[Manifest] = ()
     with suppress(DeckinfraError):
-        others = [listed.manifest for listed in project.backups(remote)]
-    for sentence in lacks(manifest, live, revisions, others):
+        others = [listed.manifest for listed in project.backups(place)]
+    for sentence in (*left_out(manifest), *lacks(manifest, live, revisions, others)):
         project.reporter.warn(sentence)
-    chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)} on {manifest.host}"
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 
 
@@ -58,14 +86,29 @@ def _loss_of_restore(project: App, snapshot: str, remote: Remote) -> str:
     settle=_settle_snapshot,
     destroys=_loss_of_restore,
     optional=("remote",),
-    help={"snapshot": SNAPSHOT, "remote": REMOTE},
+    help={
+        "snapshot": SNAPSHOT,
+        "remote": REMOTE,
+        "from": "The URL of the repository, where it is none that the settings name: file:/mnt/usb/backups.",
+        "tables": "Only these tables, parted by commas; all others stay as they are.",
+        "into": "Make a new database of this name beside the live one (SQLite: this file) instead of replacing it.",
+    },
 )
-def restore(project: App, snapshot: str = "latest", remote: Remote = None) -> RestoreResult:
+def restore(
+    project: App,
+    snapshot: str = "latest",
+    remote: Remote = None,
+    *,
+    from_: str | None = None,
+    tables: str | None = None,
+    into: str | None = None,
+) -> RestoreResult:
     """Make a snapshot the live database.
 
     It is loaded beside the live one and verified first; what it replaces is kept.
     """
-    return project.restore(snapshot, remote)
+    chosen = None if tables is None else tables_of(tables)
+    return project.restore(snapshot, _place(remote, from_), tables=chosen, into=into)
 
 
 def _show_undo(result: UndoResult, terminal: Terminal) -> None:

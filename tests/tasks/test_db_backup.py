@@ -129,3 +129,13 @@ def test_verify_tells_what_is_wrong_beyond_the_snapshots(ready: Project) -> None
     assert verified.code == 8
     assert ": good" in verified.out
     assert "error: the repository file:backups/local has 1 problem: " in verified.err
+
+
+def test_options_of_a_backup_stand_in_for_settings(ready: Project) -> None:
+    assert ready.invoke("db.backup", "--threads=1", "--level=19", "--rate-limit=1").code == 0
+    refused = ready.invoke("db.backup", "--level=20")
+    assert (refused.code, "BACKUP_COMPRESSION_LEVEL" in refused.err) == (3, True)
+    whole = ready.invoke("db.backup", "--without=things")
+    assert (whole.code, "as a whole" in whole.err) == (10, True)
+    both = ready.invoke("db.backup", "--tables=a", "--without=b")
+    assert (both.code, "both --tables and --without" in both.err) == (2, True)

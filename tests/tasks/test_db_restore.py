@@ -89,7 +89,7 @@ def test_nothing_to_undo_ends_with_2(ready: Project) -> None:
 
 def test_a_restore_prints_json(ready: Project) -> None:
     document = ready.invoke("db.restore", "-y", "--json", "--snapshot=latest").document
-    assert set(document) == {"manifest", "kept", "compared", "seconds"}
+    assert set(document) == {"manifest", "kept", "compared", "seconds", "into"}
 
 
 def test_undoing_where_nothing_is_live_keeps_nothing(ready: Project) -> None:
@@ -122,3 +122,28 @@ def test_what_cannot_be_put_back_is_not_promised_to_be(ready: Project) -> None:
     assert "What it replaced was no readable database; its file is kept as 2" in restored.out
     assert "undo-restore" not in restored.out
     assert ready.invoke("db.undo-restore", "-y").code == 4
+
+
+def test_a_snapshot_goes_into_a_file_beside_the_live_one(ready: Project) -> None:
+    before = _names(ready)
+    _spoil(ready)
+    restored = ready.invoke("db.restore", "--into=var/rescue.db", "--from=file:backups/local")
+    assert (restored.code, "is in sqlite:///" in restored.out) == (0, True)
+    assert _names(ready) == ["spoilt"] * 3
+    with closing(sqlite3.connect(ready.root / "var/rescue.db")) as connection:
+        assert [name for (name,) in connection.execute("SELECT name FROM things ORDER BY id")] == before
+    again = ready.invoke("db.restore", "--into=var/rescue.db")
+    assert (again.code, "there is a database already" in again.err) == (10, True)
+
+
+def test_options_of_a_restore_that_mean_nothing_are_refused(ready: Project) -> None:
+    wrong = {
+        ("--remote=usb", "--from=file:x"): "both --remote and --from",
+        ("--from=usb",): "no URL of a repository",
+        ("--tables=,",): "no table is named",
+    }
+    for options, told in wrong.items():
+        refused = ready.invoke("db.restore", *options, "--yes")
+        assert (refused.code, told in refused.err) == (2, True), refused.err
+    whole = ready.invoke("db.restore", "--tables=things", "--yes")
+    assert (whole.code, "as a whole" in whole.err) == (10, True)

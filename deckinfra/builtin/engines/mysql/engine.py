@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.mysql import LiveDatabase, Server
-from deckinfra.ports import Activity, DatabaseState, Kept, Shadow, Snapshot
+from deckinfra.ports import ALL_TABLES, Activity, DatabaseState, Kept, Shadow, Snapshot, Tables
 
 from .codec import Codec
 from .shadow import MysqlShadow
@@ -15,7 +15,7 @@ from .snapshot import taken
 
 
 class MysqlEngine:
-    """Implements :class:`deckinfra.ports.Engine` for the database at ``url``.
+    """Implements :class:`deckinfra.ports.SelectiveEngine` for the database at ``url``.
 
     ``account`` is the same database with the account for backups and restores; so many ``connections`` read and load.
     """
@@ -44,18 +44,26 @@ class MysqlEngine:
 
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Hold one point in time; see :mod:`.snapshot`."""
-        return taken(self._server, self.url.database, self._codec, self._connections)
+        return self.snapshot_of(ALL_TABLES)
+
+    def snapshot_of(self, tables: Tables) -> AbstractContextManager[Snapshot]:
+        """Hold one point in time, of which only the rows of ``tables`` are read."""
+        return taken(self._server, self.url.database, self._codec, self._connections, tables)
+
+    def shadow(self, purpose: str) -> AbstractContextManager[MysqlShadow]:
+        """Make an empty schema beside the live one."""
+        return self.shadow_of(purpose, ALL_TABLES)
 
     @contextmanager
-    def shadow(self, purpose: str) -> Iterator[MysqlShadow]:
-        """Make an empty schema beside the live one."""
+    def shadow_of(self, purpose: str, tables: Tables) -> Iterator[MysqlShadow]:
+        """Make an empty schema beside the live one, for some tables of a snapshot."""
         with self._live.scratch(purpose) as scratch:
-            yield MysqlShadow(self._server, scratch, self._codec.encode, self._connections)
+            yield MysqlShadow(self._server, scratch, self._codec.encode, self._connections, tables)
 
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""
         assert isinstance(shadow, MysqlShadow)
-        return self._live.swap(shadow.scratch, reason, shadow.objects)
+        return self._live.swap(shadow.scratch, reason, shadow.objects, shadow.moving)
 
     def kept(self) -> Sequence[Kept]:
         """Give the kept states, newest first."""

@@ -11,14 +11,15 @@ from typing import Any, Final
 
 from deckinfra.core.documents import decode, field_of
 from deckinfra.core.manifest import Facts, Part
+from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, DatabaseError, RefusedError
-from deckinfra.mysql import ObjectSet, Scratch, Server, Session
+from deckinfra.mysql import Moving, ObjectSet, Scratch, Server, Session
 from deckinfra.mysql.faults import ACCESS_DENIED, code_of
 from deckinfra.mysql.names import qualified, quoted
 from deckinfra.mysql.server import STATEMENT_LIMIT
 from deckinfra.mysql.survey import Survey
 from deckinfra.mysql.tables import rows_elsewhere
-from deckinfra.ports import SnapshotReader
+from deckinfra.ports import ALL_TABLES, SnapshotReader, Tables
 
 from .codec import Encode
 from .ddl import Definition, taken_apart
@@ -35,6 +36,7 @@ from .snapshot import SCHEMA, facts_of
 LIMIT: Final = 24 * STATEMENT_LIMIT
 """Seconds that loading a part, or adding the keys of a table, may take."""
 
+_OF_TABLES: Final = frozenset({"table", TABLE, RANGE})
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
 _WHAT: Final = "the snapshot"
 _NO_SUCH_VARIABLE: Final = 1193
@@ -52,13 +54,21 @@ _UNCHECKED: Final = "SET SESSION foreign_key_checks = 0, SESSION unique_checks =
 
 
 class MysqlShadow:
-    """Implements :class:`deckinfra.ports.Shadow` over a schema that is not live."""
+    """Implements :class:`deckinfra.ports.SelectiveShadow` over a schema that is not live.
 
-    def __init__(self, server: Server, scratch: Scratch, encode: Encode, connections: int) -> None:
+    ``moving`` says which tables change places with live ones when it is swapped in.
+    """
+
+    def __init__(
+        self, server: Server, scratch: Scratch, encode: Encode, connections: int, tables: Tables = ALL_TABLES
+    ) -> None:
         self._server = server
         self._encode = encode
         self._connections = connections
+        self._tables = tables
+        self._without: frozenset[str] = frozenset()
         self._bounds: Mapping[str, Sequence[int]] = {}
+        self._shapes: Sequence[str] = ()
         self._source: SnapshotReader | None = None
         self._parts: Mapping[tuple[str, str], Part] = {}
         self.scratch = scratch
@@ -74,9 +84,14 @@ class MysqlShadow:
         self._bounds = _bounds(source.details)
         shapes = [Shape.parse(each, _WHAT) for each in field_of(_read(source, "tables"), "tables", list, _WHAT)]
         self.objects = ObjectSet.from_document(_read(source, "objects"), _WHAT)
+        self._without = frozenset(map(str, source.details.get("without_rows", ())))
+        if not self._tables.are_all:
+            shapes = self._chosen(shapes)
+            self.objects = self.objects.triggers_on({shape.name for shape in shapes})
         self._set_default(source.details)
         self._source = source
         self._parts = {(part.facts.kind, part.facts.name): part for part in source.parts}
+        self._shapes = tuple(shape.name for shape in shapes)
         definitions = {shape.name: taken_apart(shape.definition, shape.engine) for shape in shapes}
         with self._connect() as session:
             for shape in shapes:
@@ -99,7 +114,7 @@ class MysqlShadow:
             ranges = [
                 each
                 for shape in shapes
-                if shape.name not in elsewhere
+                if shape.name not in elsewhere and shape.name not in self._without
                 for each in ranges_of(shape, tuple(self._bounds.get(shape.name, ())))
             ]
             named = {key_of(each): each for each in ranges}
@@ -107,11 +122,39 @@ class MysqlShadow:
             reader = stack.enter_context(ParallelReader(readers, self._encode, schema, ranges))
             for _ in reader.chunks():
                 pass
-            found = facts_of(survey, shapes, reader)
+            found = self.expected(facts_of(survey, shapes, reader))
             again = RowReader(stack.enter_context(self._server.connect(limit=LIMIT)), self._encode)
             return [self._pardoned(each, named.get((each.kind, each.name)), again) for each in found]
 
+    def expected(self, facts: Sequence[Facts]) -> Sequence[Facts]:
+        """Give those of a snapshot's facts that this shadow's own are to be compared with."""
+        if self._tables.are_all:
+            return facts
+        return [each for each in facts if each.kind in _OF_TABLES and _table_of(each) in self._tables]
+
+    @property
+    def moving(self) -> Moving:
+        """Which tables change places when it is swapped in."""
+        if self._tables.are_all:
+            return Moving(but=self._without)
+        return Moving(frozenset(self._shapes), around=False)
+
     # ---------------------------------------------------------------------------------------------
+
+    def _chosen(self, shapes: Sequence[Shape]) -> list[Shape]:
+        """Give the tables that are meant; what cannot be had of them is an error."""
+        names = [shape.name for shape in shapes]
+        for name in sorted(self._tables.named):
+            if name not in names:
+                raise unknown_name("table", name, names, hint="The snapshot has no such one; nothing was changed.")
+        chosen = [shape for shape in shapes if shape.name in self._tables]
+        for shape in chosen:
+            if shape.name in self._without:
+                raise RefusedError(
+                    f"the snapshot has no rows of table {shape.name}, which it was asked to leave out",
+                    hint="Nothing was changed. 'invoke db.backups' lists the others.",
+                )
+        return chosen
 
     def _pardoned(self, found: Facts, place: Range | None, reader: RowReader) -> Facts:
         """Give the facts that the snapshot has of some rows, if these differ only in what text does not carry."""
@@ -127,7 +170,8 @@ class MysqlShadow:
         self, source: SnapshotReader, shapes: Mapping[str, Shape], definitions: Mapping[str, Definition]
     ) -> None:
         """Load all parts with rows, of the largest tables first, and add a table's keys when all of its are there."""
-        parts = [(_table_of(part), part) for part in source.parts if part.facts.kind in {TABLE, RANGE}]
+        parts = [(_table_of(part.facts), part) for part in source.parts if part.facts.kind in {TABLE, RANGE}]
+        parts = [(table, part) for table, part in parts if table in self._tables]
         if any(table not in shapes for table, _ in parts):
             raise DamagedError(f"{_WHAT} has rows of a table that it does not describe")
         left, sizes = Counter(table for table, _ in parts), Counter[str]()
@@ -200,10 +244,9 @@ def _add(session: Session, schema: str, table: str, items: Sequence[str]) -> Non
         session.execute(f"ALTER TABLE {qualified(schema, table)} {added}")
 
 
-def _table_of(part: Part) -> str:
-    """Give the table that a part has rows of."""
-    name = part.facts.name
-    return name.rpartition(" ")[0] if part.facts.kind == RANGE else name
+def _table_of(facts: Facts) -> str:
+    """Give the table that facts are of."""
+    return facts.name.rpartition(" ")[0] if facts.kind == RANGE else facts.name
 
 
 def _read(source: SnapshotReader, name: str) -> Mapping[str, Any]:

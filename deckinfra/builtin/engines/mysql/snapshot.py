@@ -8,13 +8,14 @@ from typing import Any, Final
 
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
+from deckinfra.core.names import unknown_name
 from deckinfra.errors import DatabaseError, RefusedError
 from deckinfra.mysql import Server, Session, crossing_foreign_keys
 from deckinfra.mysql.faults import NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
 from deckinfra.mysql.tables import default_of, rows_elsewhere
-from deckinfra.ports import MAX_CHUNK, VERSION_TABLE, Chunk
+from deckinfra.ports import ALL_TABLES, MAX_CHUNK, VERSION_TABLE, Chunk, Tables
 
 from .codec import Codec
 from .ddl import fact_of_table
@@ -86,10 +87,13 @@ def facts_of(survey: Survey, shapes: Sequence[Shape], reader: ParallelReader) ->
 
 
 @contextmanager
-def taken(server: Server, schema: str, codec: Codec, connections: int) -> Iterator[MysqlSnapshot]:
-    """Hold one point in time of ``schema`` while the context is open.
+def taken(
+    server: Server, schema: str, codec: Codec, connections: int, tables: Tables = ALL_TABLES
+) -> Iterator[MysqlSnapshot]:
+    """Hold one point in time of ``schema`` while the context is open, of which only the rows of ``tables`` are read.
 
-    :class:`RefusedError` where a backup could not be whole, or could not be restored.
+    :class:`RefusedError` where a backup could not be whole, or could not be restored; :class:`UnknownNameError` where
+    ``tables`` name one that is not there.
     """
     with _noticing_changes(), server.connect() as session:
         refuse_settings(session)
@@ -102,7 +106,10 @@ def taken(server: Server, schema: str, codec: Codec, connections: int) -> Iterat
         warnings = of_schema(session, schema, survey, shapes)
         watch, sizes = TextWatch(session, server, schema, shapes), _sizes(session, schema)
         mode, zone = session.query("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
-    own = [shape for shape in shapes if shape.name not in elsewhere]
+    for name in sorted(tables.named - {shape.name for shape in shapes}):
+        raise unknown_name("table", name, [shape.name for shape in shapes], hint="No backup was made.")
+    without = [shape.name for shape in shapes if shape.name not in tables and shape.name not in elsewhere]
+    own = [shape for shape in shapes if shape.name not in (*elsewhere, *without)]
     names = [shape.name for shape in own]
     unsteady = [name for name in survey.locking if name in names]
     with _noticing_changes(), held(server, schema, tables=names, unsteady=unsteady, connections=connections) as point:
@@ -112,7 +119,7 @@ def taken(server: Server, schema: str, codec: Codec, connections: int) -> Iterat
         warnings += [
             notice for shape in own if has_documents(shape, server.vendor) for notice in notices(first, schema, shape)
         ]
-        revisions = _revisions(first, schema) if VERSION_TABLE in names else ()
+        revisions = _revisions(first, schema) if VERSION_TABLE in (*names, *without) else ()
         reader = ParallelReader(point.sessions, codec.encode, schema, ranges)
         snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch)
         snapshot.revisions = revisions
@@ -128,6 +135,7 @@ def taken(server: Server, schema: str, codec: Codec, connections: int) -> Iterat
             "guarded": point.guarded,
             "position": point.position,
             "bounds": {name: list(found) for name, found in bounds.items() if found},
+            "without_rows": without,
             "warnings": [*warnings, *of_point(point, connections, unsteady)],
         }
         # Whoever reads may fail and still hold on to what gives the chunks: then the reading ends here.
