@@ -21,8 +21,8 @@ from deckinfra.errors import (
     RepositoryError,
     UnknownNameError,
 )
-from deckinfra.testing import RecordingReporter
-from tests.repository.support import middle
+from deckinfra.testing import MemoryStore, RecordingReporter
+from tests.repository.support import middle, open_repository, publish
 from tests.tasks.support import Project, clean_environ, new_project
 
 SPY = '''"""Writes down which hooks are called, and fails where it is told to."""
@@ -424,3 +424,17 @@ def test_nothing_is_written_for_a_kind_that_no_plugin_brings(project: Project) -
     with pytest.raises(UnknownNameError, match="unknown kind of environment 'kubernetes'"):
         _open(project, DECKINFRA_KIND="kubernetes").setup()
     assert not (project.root / ".secrets").exists()
+
+
+@pytest.mark.parametrize("chosen", ["", "client"])
+def test_a_snapshot_is_restored_by_the_engine_that_took_it(project: Project, chosen: str) -> None:
+    manifest = publish(open_repository(MemoryStore()), {"things": [b"row"]})
+    server = {"DATABASE_URL": "mysql+pymysql://deck@db/deck", "DATABASE_PASSWORD": "x" * 20, "DATABASE_ENGINE": chosen}
+    app, lite = _open(project, None, **server), _open(project)
+    assert app.engine.name == (chosen or "mysql")
+    for name in ("mysql", "client"):
+        engine = app.engine_of(replace(manifest, engine=name), "rescue" if name == "client" else None)
+        assert (engine.name, engine.url.database) == (name, "rescue" if name == "client" else "deck")
+    for opened, name in ((app, "sqlite"), (app, "gone"), (lite, "client")):
+        with pytest.raises(RefusedError, match=f"is of engine '{name}'"):
+            opened.engine_of(replace(manifest, engine=name))

@@ -70,6 +70,7 @@ class EngineContract(ABC):
 
     def test_it_has_a_name_and_its_url_shows_no_password(self, engine: Engine) -> None:
         assert engine.name
+        assert engine.url.dialect in engine.dialects
         assert engine.url.password is None or engine.url.password.reveal() not in f"{engine.url!r} {engine.url}"
 
     # Snapshots -------------------------------------------------------------------------------------
