@@ -262,13 +262,26 @@ class App(Composition):
             return verify(repository, snapshot, origin=self.origin)
 
     def drill(self, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
-        """Really restore a snapshot beside the live database and compare; the proof is kept, the data is not."""
+        """Really restore a snapshot beside the live database, compare, and ask the smoke queries.
+
+        The proof is kept, the data is not. :class:`DamagedError` where the snapshot is not whole, and
+        :class:`ChecksFailedError` where it is, and its data is not right.
+        """
         from deckinfra.services.drill import drill
+        from deckinfra.services.smoke import queries_for
 
         with self.repository(remote) as repository:
             manifest = repository.snapshots.find(snapshot, self.origin)
-            engine = self.engine_of(manifest)
-            return drill(engine, repository, manifest.id, self.origin, self.reporter, timeout=LOCK_TIMEOUT)
+            queries = queries_for(self, manifest)
+            return drill(
+                self.engine_of(manifest),
+                repository,
+                manifest.id,
+                self.origin,
+                self.reporter,
+                timeout=LOCK_TIMEOUT,
+                queries=queries,
+            )
 
     def restore(
         self, snapshot: str = "latest", remote: Remote = None, *, tables: Tables | None = None, into: str | None = None

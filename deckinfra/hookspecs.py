@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deckinfra.app import App
     from deckinfra.core.manifest import Manifest
     from deckinfra.core.settings import SettingsGroup
-    from deckinfra.ports import Check, EngineFactory, EnvironmentFactory, Seed, StoreFactory
+    from deckinfra.ports import Check, EngineFactory, EnvironmentFactory, Seed, SmokeQuery, StoreFactory
     from deckinfra.services.results import MigrateResult, RestoreResult, SetupResult
 
 hookspec = pluggy.HookspecMarker("deckinfra")
@@ -68,6 +68,11 @@ def deckinfra_checks() -> Sequence[Check]:  # type: ignore[empty-body]
 @hookspec
 def deckinfra_seeds() -> Sequence[Seed]:  # type: ignore[empty-body]
     """Register example data for development. Called by ``setup`` and ``db.seed``, never in production."""
+
+
+@hookspec
+def deckinfra_smoke_queries() -> Sequence[SmokeQuery]:  # type: ignore[empty-body]
+    """Register what a restored database is asked. Called by ``db.drill``, and by ``setup`` for its drill."""
 
 
 @hookspec

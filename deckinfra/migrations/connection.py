@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -29,17 +30,32 @@ CONNECT_TIMEOUT: Final = 10
 STATEMENT_LIMIT: Final = 24 * 3600.0
 """Seconds to wait for what a server says to one statement: an ALTER TABLE may take hours."""
 
+_STEPS: Final = 10_000
+"""After how many of its steps SQLite looks whether its time is up."""
+
+_ENDED_BY_SERVER: Final = """
+SET SESSION sql_select_limit = 18446744073709551615 /*!50708 , SESSION max_execution_time = {milliseconds} */
+    /*M! , SESSION max_statement_time = {seconds} */
+"""
+"""No row is left out, whatever the server's own setting is. Of the comments, MySQL runs those with a version, MariaDB
+those with an ``M``."""
+
 _WITH_TIMEOUT: Final = {"pymysql", "mysqldb"}
 """Drivers whose connections take limits of time; others refuse what they do not know."""
 
 
 @dataclass(frozen=True)
 class Mode:
-    """How SQLite is opened: whether a missing file is made, foreign keys hold, and the write lock is taken at once."""
+    """How SQLite is opened: whether a missing file is made, foreign keys hold, and the write lock is taken at once.
+
+    ``still`` is for a database of any kind that nobody writes to meanwhile: nothing in it can be changed, the server
+    or SQLite ends a query itself when its time is up, and SQLite makes no files beside the database.
+    """
 
     create: bool = False
     foreign_keys: bool = True
     write: bool = True
+    still: bool = False
 
 
 LOOK: Final = Mode(write=False)
@@ -51,6 +67,12 @@ MIGRATE: Final = Mode(create=True, foreign_keys=False)
 PLANT: Final = Mode()
 """To add rows."""
 
+ASK: Final = Mode(write=False, still=True)
+"""To read what was restored, by a query that is somebody else's."""
+
+_GRACE: Final = 10.0
+"""Seconds that a server has to end a query that it ends itself."""
+
 
 @contextmanager
 def connect(url: DatabaseURL, mode: Mode, *, wait: float, limit: float = STATEMENT_LIMIT) -> Iterator[Connection]:
@@ -61,7 +83,7 @@ def connect(url: DatabaseURL, mode: Mode, *, wait: float, limit: float = STATEME
     file is made, and its folder, with ``mode.create`` only.
     """
     with translated(url):
-        engine = _sqlite(url, mode, wait) if url.dialect == "sqlite" else _server(url, wait, limit)
+        engine = _sqlite(url, mode, wait, limit) if url.dialect == "sqlite" else _server(url, mode, wait, limit)
         with engine.connect() as connection:
             yield connection
 
@@ -76,7 +98,7 @@ def exists(url: DatabaseURL) -> bool:
         return True
 
 
-def _sqlite(url: DatabaseURL, mode: Mode, wait: float) -> Engine:
+def _sqlite(url: DatabaseURL, mode: Mode, wait: float, limit: float) -> Engine:
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import NullPool
 
@@ -89,11 +111,15 @@ def _sqlite(url: DatabaseURL, mode: Mode, wait: float) -> Engine:
                 f"the folder of the database {path} cannot be made: {error.strerror}",
                 hint="Nothing was changed. Make the folder, or set another path in DATABASE_URL.",
             ) from error
-    uri = f"file:{quote(os.fsencode(path))}?mode={'rwc' if mode.create else 'rw'}"
+    options = "mode=ro&immutable=1" if mode.still else f"mode={'rwc' if mode.create else 'rw'}"
+    uri = f"file:{quote(os.fsencode(path))}?{options}"
 
     def open_file() -> sqlite3.Connection:
         connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
         connection.execute(f"PRAGMA foreign_keys = {'ON' if mode.foreign_keys else 'OFF'}")
+        if mode.still:
+            deadline = time.monotonic() + limit
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         return connection
 
     engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool)
@@ -105,7 +131,7 @@ def _sqlite(url: DatabaseURL, mode: Mode, wait: float) -> Engine:
     return engine
 
 
-def _server(url: DatabaseURL, wait: float, limit: float) -> Engine:
+def _server(url: DatabaseURL, mode: Mode, wait: float, limit: float) -> Engine:
     from sqlalchemy import create_engine, event
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
     from sqlalchemy.pool import NullPool
@@ -130,8 +156,11 @@ def _server(url: DatabaseURL, wait: float, limit: float) -> Engine:
         seconds = max(1, round(wait))
         with closing(connection.cursor()) as cursor:
             cursor.execute(f"SET SESSION lock_wait_timeout = {seconds}, SESSION innodb_lock_wait_timeout = {seconds}")
+            if mode.still:
+                cursor.execute("SET SESSION TRANSACTION READ ONLY")
+                cursor.execute(_ENDED_BY_SERVER.format(seconds=limit, milliseconds=round(limit * 1000)))
         if driver == "pymysql":
-            connection._read_timeout = limit
+            connection._read_timeout = limit + _GRACE if mode.still else limit
 
     return engine
 

@@ -41,6 +41,7 @@ _SQLITE: Final[dict[int, _Fault]] = {
     ),
 }
 _SQLITE_BUSY: Final = {5, 6}
+_SQLITE_READ_ONLY: Final = 8
 
 # https://dev.mysql.com/doc/mysql-errors/9.7/en/
 _MYSQL: Final[dict[int, _Fault]] = {
@@ -89,6 +90,11 @@ def is_busy(error: Exception) -> bool:
 def is_outside(error: Exception) -> bool:
     """Whether an error comes from around a database (a lock, the disk, the network), not from what was asked of it."""
     return is_busy(error) or _code(error) in _known(error)
+
+
+def is_read_only(error: Exception) -> bool:
+    """Whether SQLite's error says that nothing may be written here."""
+    return isinstance(_cause(error), sqlite3.Error) and _code(error) == _SQLITE_READ_ONLY
 
 
 def reason(error: BaseException, url: DatabaseURL) -> str:

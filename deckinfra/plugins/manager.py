@@ -21,7 +21,7 @@ from deckinfra.plugins.selection import DISABLE, select
 if TYPE_CHECKING:
     from deckinfra.app import App
     from deckinfra.core.settings import SettingsGroup
-    from deckinfra.ports import Check, EngineFactory, EnvironmentFactory, Seed, StoreFactory
+    from deckinfra.ports import Check, EngineFactory, EnvironmentFactory, Seed, SmokeQuery, StoreFactory
 
 
 class _Plugin:
@@ -118,6 +118,10 @@ class PluginManager:
     def seeds(self) -> tuple[Seed, ...]:
         """Give the example data for development."""
         return tuple(self._items(registry.SEEDS))
+
+    def smoke_queries(self) -> tuple[SmokeQuery, ...]:
+        """Give what a restored database is asked."""
+        return tuple(self._items(registry.SMOKE_QUERIES))
 
     # Lifecycle -----------------------------------------------------------------------------------
 

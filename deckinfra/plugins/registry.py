@@ -153,6 +153,9 @@ SETTINGS: Final = Kind("deckinfra_settings", "setting", _groups, _variables)
 TASKS: Final = Kind("deckinfra_tasks", "collection of tasks", _collections, _collection_name)
 CHECKS: Final = Kind("deckinfra_checks", "check", _named("deckinfra_checks", "Check"), _own_name)
 SEEDS: Final = Kind("deckinfra_seeds", "seed", _named("deckinfra_seeds", "Seed"), _own_name)
+SMOKE_QUERIES: Final = Kind(
+    "deckinfra_smoke_queries", "smoke query", _named("deckinfra_smoke_queries", "SmokeQuery"), _own_name
+)
 
-KINDS: Final = (ENVIRONMENTS, ENGINES, STORES, SETTINGS, TASKS, CHECKS, SEEDS)
+KINDS: Final = (ENVIRONMENTS, ENGINES, STORES, SETTINGS, TASKS, CHECKS, SEEDS, SMOKE_QUERIES)
 """Every kind of thing that a plugin can register."""

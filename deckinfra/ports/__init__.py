@@ -24,7 +24,7 @@ from .engine import (
 )
 from .environment import DatabaseTools, Environment, on_this_terminal
 from .executor import Executor
-from .registration import Check, EngineFactory, EnvironmentFactory, Seed, StoreFactory
+from .registration import Check, EngineFactory, EnvironmentFactory, Seed, SmokeQuery, StoreFactory
 from .reporter import Progress, Reporter
 from .stack import Mount, Service, Stack, Volume
 from .store import MAX_BLOB, BlobInfo, Store
@@ -55,6 +55,7 @@ __all__ = [
     "SelectiveShadow",
     "Service",
     "Shadow",
+    "SmokeQuery",
     "Snapshot",
     "SnapshotReader",
     "Stack",

@@ -141,6 +141,10 @@ class Kept:
 class Shadow(Protocol):
     """A restored database beside the live one, not in use yet."""
 
+    @property
+    def url(self) -> DatabaseURL:
+        """The loaded database, for SQLAlchemy, with an account that may read all of it. Nobody may change it."""
+
     def load(self, source: SnapshotReader) -> None:
         """Write everything that ``source`` holds; :class:`DamagedError` comes through as it is."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,22 @@ class Seed:
 
     name: str
     plant: Callable[[Any], int]
+
+
+@dataclass(frozen=True)
+class SmokeQuery:
+    """What holds for the data whenever it is right, asked of a restored database by ``invoke db.drill``.
+
+    ``sql`` is one statement that gives the rows that are wrong: none is good. With ``expects_rows`` it gives what must
+    be there: at least one row is good. Where databases need different words, ``sql`` has them by dialect; ``mysql``
+    stands for ``mariadb`` where that has none, and where none fits, nothing is asked. It is asked in a transaction
+    that may change nothing, and given up after ``timeout`` seconds.
+    """
+
+    name: str
+    sql: str | Mapping[str, str]
+    expects_rows: bool = False
+    timeout: float = 300.0
 
 
 StoreFactory = Callable[[StoreURL, Path, "Settings"], Store]

@@ -38,11 +38,19 @@ def unreliable(listed: Sequence[Listed], stage: Stage, now: datetime) -> tuple[s
         return f"snapshot {newest.id} is from the future", "Look at the clocks of the machines that back up."
     if age > LONGEST_WITHOUT_BACKUP.get(stage, USUALLY_WITHOUT_BACKUP):
         return f"the newest backup is {age.days} d {age.seconds // 3600} h old", "Run 'invoke db.backup'."
-    proof = next((entry.proof for entry in listed if entry.proof is not None), None)
+    # A good sample is no test: it says nothing of what it did not read.
+    tested = (entry.proof for entry in listed if entry.proof is not None)
+    proof = next((proof for proof in tested if proof.proves or not proof.good), None)
     if proof is None:
         return "no backup was ever proven to restore", "Run 'invoke db.drill'."
     if proof.good:
         return None
+    if proof.whole:
+        return (
+            f"the last backup that was drilled, {proof.snapshot}, restores, and its data is not right: "
+            f"{proof.problems[0]}",
+            "Look at the live database: it may be just as wrong. 'invoke db.drill' asks the newest backup again.",
+        )
     if proof.snapshot == newest.id:
         return f"the newest backup is bad: {proof.problems[0]}", "Run 'invoke db.backup', then 'invoke db.drill'."
     return (

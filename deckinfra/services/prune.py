@@ -70,9 +70,9 @@ def _decisions(repository: Repository, manifests: Sequence[Manifest], policy: Po
 
 
 def _is_proven(repository: Repository, snapshot: str) -> bool:
-    """Whether the proof of a snapshot that counts found it good."""
+    """Whether the proof of a snapshot that counts found all of it good."""
     proof = verdict(repository.proofs.of(snapshot))
-    return proof is not None and proof.good
+    return proof is not None and proof.proves
 
 
 def _manifests(repository: Repository) -> list[Manifest]:

@@ -126,6 +126,8 @@ def _backup(project: App, *, new: bool) -> tuple[Step, Step]:
     project.reporter.step("drill")
     drilled = project.drill(manifest.id)
     compared = f"{len(drilled.compared)} parts compared"
+    if drilled.proof.queries:
+        compared += f", {len(drilled.proof.queries)} smoke queries asked"
     return (
         Step("backup", changed=True, summary=f"snapshot {manifest.id} in {project.repository_url()}"),
         Step("drill", changed=True, summary=f"snapshot {manifest.id} is proven to restore: {compared}"),

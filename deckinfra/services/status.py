@@ -54,7 +54,7 @@ def status(project: App, now: datetime | None = None) -> StatusResult:
     unfit = None if backups is None else unreliable(backups, project.settings.stage, now or datetime.now(UTC))
     if unfit is not None:
         problems.append(f"backups: {unfit[0]}")
-    proofs = [entry.proof for entry in backups or () if entry.proof is not None and entry.proof.good]
+    proofs = [entry.proof for entry in backups or () if entry.proof is not None and entry.proof.proves]
     return StatusResult(
         environment.name,
         environment.kind,

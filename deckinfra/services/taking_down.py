@@ -109,8 +109,10 @@ def _last_backup(project: App, now: datetime | None) -> str:
     manifest, proof = mine[0].manifest, mine[0].proof
     age = max((now or datetime.now(UTC)) - manifest.time, timedelta())
     said = f"its last backup, {manifest.id}, is {age.days} d {age.seconds // 3600} h old, and"
-    if proof is None:
+    if proof is None or (proof.good and not proof.proves):
         return f"{said} NOTHING PROVED that it restores"
+    if not proof.good and proof.whole:
+        return f"{said} it restores, but ITS DATA IS NOT RIGHT: {proof.problems[0]}"
     if not proof.good:
         return f"{said} IT IS BAD: {proof.problems[0]}"
     if proof.kind == "drill":

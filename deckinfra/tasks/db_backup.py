@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from deckinfra.errors import DamagedError, UsageError
 from deckinfra.tasks.decorator import task
-from deckinfra.tasks.text import count, duration, listing, moment, size
+from deckinfra.tasks.text import count, duration, inventory, listing, moment, proof_kind, proof_result, queries, size
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -103,9 +103,7 @@ def _show_backups(found: Sequence[Listed], terminal: Terminal) -> None:
 
 
 def _proof(proof: Proof | None) -> str:
-    if proof is None:
-        return "none"
-    return f"{proof.kind} {moment(proof.time)}: {'good' if proof.good else 'BAD'}"
+    return "none" if proof is None else f"{proof_kind(proof)} {moment(proof.time)}: {proof_result(proof)}"
 
 
 @task(show=_show_backups, optional=("remote",), help={"remote": REMOTE})
@@ -151,12 +149,13 @@ def verify(project: App, snapshot: str | None = None, remote: Remote = None) -> 
 
 
 def _show_drill(result: DrillResult, terminal: Terminal) -> None:
+    proof = result.proof
     terminal.line(
-        f"Snapshot {result.manifest.id} restores: loaded beside the live database and compared"
-        f" in {duration(result.proof.seconds)}."
+        f"Snapshot {result.manifest.id} restores: loaded {proof.where} and compared in {duration(proof.seconds)}."
     )
-    rows = sum(facts.rows or 0 for facts in result.compared if facts.kind == "table")
-    terminal.line(f"  {count(len(result.compared), 'part')} with {count(rows, 'row')} equal what the snapshot saw.")
+    terminal.line(f"  Equal to what the snapshot saw: {inventory(proof)}.")
+    if proof.queries:
+        terminal.line(f"  {queries(proof)} found nothing wrong.")
 
 
 @task(show=_show_drill, optional=("remote",), help={"snapshot": SNAPSHOT, "remote": REMOTE})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from deckinfra.errors import ChecksFailedError
 from deckinfra.tasks.decorator import task
-from deckinfra.tasks.text import count, duration, listing, moment, size
+from deckinfra.tasks.text import count, duration, inventory, listing, moment, queries, size
 
 if TYPE_CHECKING:
     from deckinfra.app import App
@@ -38,6 +38,8 @@ def _show_status(result: StatusResult, terminal: Terminal) -> None:
         older = result.last_backup is None or proof.snapshot != result.last_backup.id
         of = "  (of an older backup)" if older else ""
         terminal.line(f"last proof:  {moment(proof.time)}  {proof.snapshot}  {proof.kind}{of}")
+        if proof.where:
+            terminal.line(f"             restored {proof.where}: {inventory(proof)}; {queries(proof)}")
     terminal.lines(f"WRONG  {problem}" for problem in result.problems)
 
 

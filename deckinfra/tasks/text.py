@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deckinfra.core.proof import Proof
 
 
 def size(count: int) -> str:
@@ -48,3 +52,26 @@ def count(number: int, noun: str, plural: str = "") -> str:
 def listing(words: Sequence[str], nothing: str = "none") -> str:
     """Join words with commas, or say that there are none."""
     return ", ".join(words) or nothing
+
+
+def proof_kind(proof: Proof) -> str:
+    """Name what was done: ``drill``, ``verify``, ``sample of 10 %``."""
+    return proof.kind if proof.percent is None else f"{proof.kind} of {proof.percent:g} %"
+
+
+def proof_result(proof: Proof) -> str:
+    """Say what it came to: ``good``, ``good, 4 queries``, ``DATA NOT RIGHT``, ``BAD``."""
+    if not proof.good:
+        return "DATA NOT RIGHT" if proof.whole else "BAD"
+    return f"good, {count(len(proof.queries), 'query', 'queries')}" if proof.queries else "good"
+
+
+def inventory(proof: Proof) -> str:
+    """List what a drill compared: ``2 tables, 1 view; 40 rows of tables``."""
+    kinds = [count(number, kind) for kind, number in proof.compared.items()]
+    return f"{listing(kinds, 'nothing')}; {count(proof.rows, 'row')} of tables"
+
+
+def queries(proof: Proof) -> str:
+    """Say how many smoke queries a drill asked: ``4 smoke queries``, ``no smoke queries``."""
+    return count(len(proof.queries), "smoke query", "smoke queries") if proof.queries else "no smoke queries"

@@ -1,4 +1,4 @@
-"""The deck builder's own plugin: its settings, example data for development, and the cards of the game.
+"""The deck builder's own plugin: its settings, example data, what holds for its data, and the cards of the game.
 
 Nothing is imported here that a start of Invoke does not need.
 """
@@ -12,7 +12,7 @@ from deckinfra.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from deckinfra.core.settings import SettingsGroup
-    from deckinfra.ports import Seed
+    from deckinfra.ports import Seed, SmokeQuery
 
 
 @hookimpl
@@ -31,6 +31,14 @@ def deckinfra_seeds() -> Sequence[Seed]:
     from .seeds import plant_cards, plant_decks, plant_users
 
     return (Seed("cards", plant_cards), Seed("users", plant_users), Seed("decks", plant_decks))
+
+
+@hookimpl
+def deckinfra_smoke_queries() -> Sequence[SmokeQuery]:
+    """Register what holds for every good state of the decks, and no constraint of the tables can tell."""
+    from .smoke import QUERIES
+
+    return QUERIES
 
 
 @hookimpl

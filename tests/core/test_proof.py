@@ -27,6 +27,24 @@ def test_a_proof_is_read_back_as_it_was_written() -> None:
     assert Proof.from_document(decode(encode(PROOF.document()), "it"), "it") == PROOF
 
 
+def test_what_a_drill_tells_is_read_back_and_proofs_of_before_have_none_of_it() -> None:
+    told = replace(
+        PROOF,
+        kind="drill",
+        where="beside the live database",
+        compared={"table": 3, "view": 1},
+        rows=40,
+        queries=("one", "two"),
+        failed=("two",),
+    )
+    assert Proof.from_document(decode(encode(told.document()), "it"), "it") == told
+    assert (told.good, told.whole, PROOF.whole) == (False, True, False)
+    assert set(PROOF.document()) == {"snapshot", "kind", "time", "seconds", "host", "objects", "problems"}
+    for name, wrong in {"where": 1, "compared": {"table": "3"}, "rows": "40", "queries": "one", "failed": None}.items():
+        with pytest.raises(DamagedError, match="it has no usable field"):
+            Proof.from_document({**told.document(), name: wrong}, "it")
+
+
 def test_a_proof_is_good_when_it_found_nothing_wrong() -> None:
     assert not PROOF.good
     assert replace(PROOF, problems=()).good

@@ -10,7 +10,8 @@ import pytest
 
 from deckinfra.builtin.engines.sqlite.engine import SqliteEngine
 from deckinfra.core.manifest import Origin
-from deckinfra.errors import DamagedError, LockedError, RefusedError, UnknownNameError
+from deckinfra.errors import ChecksFailedError, DamagedError, LockedError, RefusedError, UnknownNameError
+from deckinfra.ports import SmokeQuery
 from deckinfra.repository import Repository
 from deckinfra.repository.layout import object_name
 from deckinfra.services.drill import drill
@@ -21,10 +22,10 @@ from tests.repository.support import NOON, change, middle
 from .support import execute, taken
 
 
-def _drill(engine: SqliteEngine, repository: Repository, wanted: str = "latest") -> DrillResult:
-    moment = NOON + timedelta(days=1, microseconds=9)
+def _drill(engine: SqliteEngine, repository: Repository, wanted: str = "latest", *queries: SmokeQuery) -> DrillResult:
+    moment, here = NOON + timedelta(days=1, microseconds=9), Origin("deck", "local")
     return drill(
-        engine, repository, wanted, Origin("deck", "local"), repository.reporter, timeout=0, clock=lambda: moment
+        engine, repository, wanted, here, repository.reporter, timeout=0, queries=queries, clock=lambda: moment
     )
 
 
@@ -44,6 +45,42 @@ def test_a_whole_snapshot_is_proven_and_the_live_database_left_alone(
     folder = live.with_name(f"{live.name}-deckinfra")
     assert [path.name for path in folder.iterdir()] == ["lock"]
     assert reporter.warnings == []
+
+
+def test_the_proof_tells_what_was_compared_where_and_asked(engine: SqliteEngine, repository: Repository) -> None:
+    taken(engine, repository)
+    asked = _drill(engine, repository, "latest", SmokeQuery("named", "SELECT id FROM cards WHERE name IS NULL")).proof
+    assert (asked.good, asked.queries, asked.failed, asked.rows) == (True, ("named",), (), 40)
+    assert (asked.where, asked.compared) == (
+        "beside the live database",
+        {"broken references": 1, "file": 1, "table": 1},
+    )
+    assert replace(repository.proofs.of(asked.snapshot)[0], seconds=0) == replace(asked, seconds=0)
+
+
+def test_data_that_is_not_right_fails_the_drill_of_a_snapshot_that_is_whole(
+    engine: SqliteEngine, live: Path, repository: Repository, reporter: RecordingReporter
+) -> None:
+    execute(live, "UPDATE cards SET name = 'a secret of somebody' WHERE id = 7")
+    manifest, before = taken(engine, repository), live.read_bytes()
+    queries = (
+        SmokeQuery("names", "SELECT id, name FROM cards WHERE name NOT LIKE 'card %'"),
+        SmokeQuery("some", "SELECT id FROM cards", expects_rows=True),
+        SmokeQuery("decks", "SELECT id FROM decks"),
+        SmokeQuery("elsewhere", {"mysql": "SELECT nothing"}),
+    )
+    with pytest.raises(ChecksFailedError, match=r"restores.*: 2 of 3 smoke queries failed, 'names', 'decks'"):
+        _drill(engine, repository, "latest", *queries)
+    (proof,) = repository.proofs.of(manifest.id)
+    assert (proof.good, proof.whole, proof.queries) == (False, True, ("names", "some", "decks"))
+    assert proof.problems == (
+        "smoke query 'names' gives 1 row that is wrong",
+        "smoke query 'decks' could not be run: no such table: decks",
+    )
+    assert "a secret of somebody" not in str(proof.document())
+    assert reporter.warnings == [f"{proof.problems[0]}: (7, 'a secret of somebody')", proof.problems[1]]
+    assert live.read_bytes() == before
+    assert [path.name for path in live.with_name(f"{live.name}-deckinfra").iterdir()] == ["lock"]
 
 
 def test_a_damaged_snapshot_is_an_error_and_the_proof_of_that_is_kept(

@@ -9,6 +9,20 @@ import pytest
 
 from tests.tasks.support import Project
 
+NEXT_REVISION = '''"""New things."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
+'''
+
 
 def _largest_object(store: Path) -> Path:
     files = [path for path in (store / "objects").rglob("*") if path.is_file()]
@@ -75,6 +89,33 @@ def test_a_drill_proves_the_latest_snapshot(ready: Project) -> None:
     assert drilled.code == 0
     assert "restores: loaded beside the live database and compared" in drilled.out
     assert ready.invoke("db.drill", "--json").document["proof"]["kind"] == "drill"
+
+
+def test_data_that_is_not_right_is_told_by_the_drill_and_wherever_proofs_are_shown(ready: Project) -> None:
+    query = ready.write("database/smoke/no-third-thing.sql", "SELECT id, name FROM things WHERE id > 2")
+    drilled = ready.invoke("db.drill")
+    assert (drilled.code, drilled.out) == (13, "")
+    assert "warning: smoke query 'no-third-thing' gives 1 row that is wrong: (3, \"it's three\")" in drilled.err
+    assert "restores, and its data is not right: 1 of 1 smoke queries failed, 'no-third-thing'" in drilled.err
+    assert ready.invoke("db.backups").out.splitlines()[1].endswith(": DATA NOT RIGHT")
+    status = ready.invoke("status")
+    assert (status.code, "its data is not right: smoke query 'no-third-thing' gives 1 row" in status.out) == (13, True)
+    query.write_text("SELECT id, name FROM things WHERE id > 3")
+    drilled = ready.invoke("db.drill")
+    assert drilled.code == 0
+    assert "1 smoke query found nothing wrong." in drilled.out
+    assert ready.invoke("db.backups").out.splitlines()[1].endswith(": good, 1 query")
+    shown = ready.invoke("status").out
+    assert "restored beside the live database: 1 broken references, 1 file, 2 tables; 4 rows of tables" in shown
+    assert "; 1 smoke query\n" in shown
+
+
+def test_a_snapshot_of_another_revision_is_not_asked_what_is_right_for_this_one(ready: Project) -> None:
+    ready.write("database/smoke/new.sql", "SELECT id FROM new_things")
+    ready.write("migrations/versions/0002_more.py", NEXT_REVISION)
+    drilled = ready.invoke("db.drill", "--json")
+    assert (drilled.code, drilled.document["proof"]["queries"]) == (0, [])
+    assert "smoke queries are not asked: they are for a schema at 0002, and snapshot" in drilled.err
 
 
 def test_remotes_are_repositories_named_in_the_settings(ready: Project) -> None:

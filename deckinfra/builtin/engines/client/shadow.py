@@ -45,6 +45,7 @@ class ClientShadow:
         self._server = server
         self._tools = tools
         self.scratch = scratch
+        self.url = server.url.with_database(scratch.name)
         self.objects = ObjectSet()
         self._by_rows: Mapping[str, Collection[str]] = {}
 

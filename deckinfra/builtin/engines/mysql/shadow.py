@@ -72,6 +72,7 @@ class MysqlShadow:
         self._source: SnapshotReader | None = None
         self._parts: Mapping[tuple[str, str], Part] = {}
         self.scratch = scratch
+        self.url = server.url.with_database(scratch.name)
         self.objects = ObjectSet()
 
     def load(self, source: SnapshotReader) -> None:

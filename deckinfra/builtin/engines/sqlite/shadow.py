@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deckinfra.core.manifest import Facts
+from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DamagedError, DatabaseError
 from deckinfra.ports import SnapshotReader
 
@@ -21,6 +22,7 @@ class SqliteShadow:
     def __init__(self, workspace: Workspace, path: Path) -> None:
         self._workspace = workspace
         self.path = path
+        self.url = DatabaseURL("sqlite", database=str(path))
 
     def load(self, source: SnapshotReader) -> None:
         """Write the file that ``source`` holds."""
