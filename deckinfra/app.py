@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -261,27 +261,37 @@ class App(Composition):
         with self.repository(remote) as repository:
             return verify(repository, snapshot, origin=self.origin)
 
-    def drill(self, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
+    def drill(self, snapshot: str = "latest", remote: Remote = None, *, throwaway: bool = False) -> DrillResult:
         """Really restore a snapshot beside the live database, compare, and ask the smoke queries.
 
-        The proof is kept, the data is not. :class:`DamagedError` where the snapshot is not whole, and
-        :class:`ChecksFailedError` where it is, and its data is not right.
+        With ``throwaway``, on a server that is there for that alone: the live one is not needed. The proof is kept, the
+        data is not. :class:`DamagedError` where the snapshot is not whole, and :class:`ChecksFailedError` where it is,
+        and its data is not right.
         """
-        from deckinfra.services.drill import drill
+        from deckinfra.services.drill import BESIDE, drill
         from deckinfra.services.smoke import queries_for
 
         with self.repository(remote) as repository:
             manifest = repository.snapshots.find(snapshot, self.origin)
             queries = queries_for(self, manifest)
-            return drill(
-                self.engine_of(manifest),
-                repository,
-                manifest.id,
-                self.origin,
-                self.reporter,
-                timeout=LOCK_TIMEOUT,
-                queries=queries,
-            )
+            with ExitStack() as stack:
+                where = BESIDE
+                if throwaway:
+                    self.reporter.step("throwaway server")
+                    engine, server = stack.enter_context(self.throwaway_engine_of(manifest))
+                    where = f"on a throwaway server of {server}"
+                else:
+                    engine = self.engine_of(manifest)
+                return drill(
+                    engine,
+                    repository,
+                    manifest.id,
+                    self.origin,
+                    self.reporter,
+                    timeout=LOCK_TIMEOUT,
+                    queries=queries,
+                    where=where,
+                )
 
     def restore(
         self, snapshot: str = "latest", remote: Remote = None, *, tables: Tables | None = None, into: str | None = None

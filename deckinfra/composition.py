@@ -120,6 +120,37 @@ class Composition:
             )
         return engine
 
+    @contextmanager
+    def throwaway_engine_of(self, manifest: Manifest) -> Iterator[tuple[Engine, str]]:
+        """Give the engine that took a snapshot, on a server that is there while the context is open, and which that is.
+
+        The live database is not asked for anything. :class:`RefusedError` where the environment can bring no server, or
+        none for that snapshot.
+        """
+        from deckinfra.core.lines import Lines
+        from deckinfra.ports import ThrowawayEnvironment
+
+        environment = self.environment
+        if not isinstance(environment, ThrowawayEnvironment):
+            raise RefusedError(
+                f"the environment '{self.environment_name}' (kind {environment.kind}) cannot bring a database "
+                "server for a moment",
+                hint="Nothing was done. One of the kind docker can: -e docker. Without --throwaway, a drill restores "
+                "beside the live database.",
+            )
+        opened = self.plugins.engines.find(manifest.engine)
+        lines = Lines(lambda line: self.reporter.note(line.strip()) if line.strip() else None)
+        with environment.throwaway("db.drill", output=lines) as server:
+            lines.end()
+            url = server.database_url()
+            engine = opened(url, self.root, server)
+            if url.dialect not in engine.dialects:
+                raise RefusedError(
+                    f"snapshot {manifest.id} is of engine '{manifest.engine}', which restores into nothing like {url}",
+                    hint="Nothing was changed. Restore it into a database of its own kind.",
+                )
+            yield engine, server.database_label()
+
     @cached_property
     def migrator(self) -> Migrator:
         """What runs the project's migrations on the environment's database."""

@@ -124,6 +124,13 @@ class Settings:
         assert isinstance(found, kind)
         return found
 
+    def with_group(self, group: SettingsGroup) -> Settings:
+        """Give the same settings with other values of one group. :attr:`values` stays what was configured."""
+        kind = type(group)
+        problems = {each: found for each, found in self._problems.items() if each is not kind}
+        groups = {**self._groups, kind: group}
+        return Settings(self.stage, groups, self.values.values(), self._environment, problems)
+
     def secrets(self) -> tuple[Secret, ...]:
         """Give every secret that has a value, for :func:`deckinfra.core.secret.redact`."""
         return tuple(Secret(value.text) for value in self.values.values() if value.secret and value.text)

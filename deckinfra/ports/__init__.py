@@ -22,7 +22,7 @@ from .engine import (
     SnapshotReader,
     Tables,
 )
-from .environment import DatabaseTools, Environment, on_this_terminal
+from .environment import DatabaseTools, Environment, ThrowawayEnvironment, on_this_terminal
 from .executor import Executor
 from .registration import Check, EngineFactory, EnvironmentFactory, Seed, SmokeQuery, StoreFactory
 from .reporter import Progress, Reporter
@@ -62,6 +62,7 @@ __all__ = [
     "Store",
     "StoreFactory",
     "Tables",
+    "ThrowawayEnvironment",
     "Volume",
     "on_this_terminal",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from deckinfra.core.command import Command
 from deckinfra.core.urls import DatabaseURL, StoreURL
@@ -67,3 +68,17 @@ class Environment(Protocol):
 
     def default_repository(self) -> StoreURL:
         """Give where backups go when the settings do not say."""
+
+
+@runtime_checkable
+class ThrowawayEnvironment(Environment, Protocol):
+    """An environment that can also bring a database server for a moment, of the kind that its own database is on."""
+
+    def throwaway(self, purpose: str, *, output: Callable[[bytes], None]) -> AbstractContextManager[Environment]:
+        """Start a server that nobody else uses, and give an environment whose database is on it, once it answers.
+
+        The database is called as this environment's, and empty; its URL has an account that may do anything there, and
+        its label says what server that is, with its version. Nothing is asked of the live server, which may be gone.
+        The server and its data are gone when the context ends; what a process that died left is removed by the next
+        call. ``output`` gets what there is to see meanwhile. :class:`StackError` says why there is none.
+        """

@@ -158,13 +158,21 @@ def _show_drill(result: DrillResult, terminal: Terminal) -> None:
         terminal.line(f"  {queries(proof)} found nothing wrong.")
 
 
-@task(show=_show_drill, optional=("remote",), help={"snapshot": SNAPSHOT, "remote": REMOTE})
-def drill(project: App, snapshot: str = "latest", remote: Remote = None) -> DrillResult:
-    """Prove that a snapshot restores.
+@task(
+    show=_show_drill,
+    optional=("remote",),
+    help={
+        "snapshot": SNAPSHOT,
+        "remote": REMOTE,
+        "throwaway": "Restore on a database server that is started for that alone; the live one is not needed.",
+    },
+)
+def drill(project: App, snapshot: str = "latest", remote: Remote = None, *, throwaway: bool = False) -> DrillResult:
+    """Prove that a snapshot restores, and that its data is right.
 
-    It is loaded beside the live database and compared; the proof is kept, the copy is not.
+    It is loaded beside the live database, compared, and asked the smoke queries; the proof is kept, the copy is not.
     """
-    return project.drill(snapshot, remote)
+    return project.drill(snapshot, remote, throwaway=throwaway)
 
 
 def _show_prune(result: PruneResult, terminal: Terminal) -> None:

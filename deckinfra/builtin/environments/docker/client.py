@@ -92,7 +92,7 @@ class ComposeClient:
         except CommandError as error:
             raise _no_docker(error) from error
         except TimeLimitError as error:
-            words = " ".join(command.argv[command.argv.index("compose") :])
+            words = " ".join(command.argv[command.argv.index("compose") if "compose" in command.argv else 1 :])
             raise StackError(
                 f"'docker {words}' did not end within {command.timeout:g} s",
                 hint=f"What was started goes on. 'invoke stack.ps -e {self._name}' shows what runs.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -153,6 +153,38 @@ class DockerEngine:
             found = client.images.get(image_id)
             if "@" not in image:
                 found.tag(image)
+
+    # Containers that are none of Compose's ------------------------------------------------------------
+
+    def launch(self, image: str, name: str, options: Mapping[str, Any]) -> None:
+        """Start a container from an image that is here; ``options`` are the SDK's."""
+        with self._asking() as client:
+            client.containers.create(image, name=name, detach=True, **options).start()
+
+    def attributes(self, name: str) -> Mapping[str, Any]:
+        """Give what the engine knows of one container."""
+        with self._asking() as client:
+            found: Mapping[str, Any] = client.containers.get(name).attrs
+        return found
+
+    def last_words(self, name: str, lines: int = 5) -> Sequence[str]:
+        """Give the last lines that a container wrote."""
+        with self._asking() as client:
+            text = client.containers.get(name).logs(tail=lines).decode(errors="replace")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def labelled(self, label: str) -> Mapping[str, str]:
+        """Give the containers with a label, running or not, and what it says."""
+        with self._asking() as client:
+            found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+        return {str(container.name): str(container.labels[label]) for container in found}
+
+    def remove(self, name: str) -> None:
+        """End a container and remove it with its unnamed volumes; one that is gone is no error."""
+        from docker.errors import NotFound
+
+        with self._asking() as client, suppress(NotFound):
+            client.containers.get(name).remove(force=True, v=True)
 
     # ---------------------------------------------------------------------------------------------
 

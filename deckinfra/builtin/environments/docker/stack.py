@@ -24,6 +24,7 @@ from .executor import DockerExecutor
 from .faults import INVALID, explain, is_refusal
 from .record import Record
 from .settings import DockerSettings
+from .throwaway import Launched, Recipe, Throwaways
 from .volumes import declared, refuse_another_folders
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class DockerStack:
     @cached_property
     def database(self) -> str:
         """The service that is the database URL's host, or empty. No password is needed to tell it."""
-        host = DatabaseURL.parse(self._settings.values["DATABASE_URL"].text or "").host
+        host = self._database_url.host
         return host if host in self._model.services else ""
 
     @property
@@ -239,10 +240,30 @@ class DockerStack:
         self._engine.refuse_elsewhere(service)
         return self._engine.address(self._ours, service, port)
 
+    @contextmanager
+    def throwaway(self, purpose: str, *, output: Callable[[bytes], None]) -> Iterator[Launched]:
+        """Run a server like the database's, which has nothing to do with it; see :mod:`.throwaway`."""
+        self._engine.refuse_elsewhere(self.database or "database")
+        if self.database:
+            recipe = Recipe.parse(self._configuration, self.database)
+            self.prepare([self.database], output=output)
+        else:
+            recipe = Recipe(self._group.database_image)
+            if self._engine.missing([recipe.image]):
+                pull = Command(("docker", "pull", recipe.image), _BUILD_LIMIT)
+                self._client.act(pull, output, f"the image {recipe.image} could not be pulled")
+        throwaways = Throwaways(self._engine, self._name, self.name)
+        with throwaways.launched(recipe, self._database_url, purpose, self.timeout, output) as server:
+            yield server
+
     def __str__(self) -> str:
         return f"the stack of '{self._name}'"
 
     # ---------------------------------------------------------------------------------------------
+
+    @property
+    def _database_url(self) -> DatabaseURL:
+        return DatabaseURL.parse(self._settings.values["DATABASE_URL"].text or "")
 
     @cached_property
     def _ours(self) -> str:
