@@ -251,15 +251,18 @@ class App(Composition):
         with self.repository(remote) as repository:
             return repository.snapshots.find(snapshot, self.origin)
 
-    def verify(self, snapshot: str | None = None, remote: Remote = None) -> VerifyResult:
+    def verify(
+        self, snapshot: str | None = None, remote: Remote = None, *, sample: float | None = None
+    ) -> VerifyResult:
         """Read everything that is stored (or all of one snapshot) and compare it with its checksums.
 
+        With ``sample``, so many of a hundred objects of each snapshot, chosen at random: it proves nothing of the rest.
         The result names every problem; it is for the caller to judge. A proof is kept for each snapshot.
         """
         from deckinfra.services.verify import verify
 
         with self.repository(remote) as repository:
-            return verify(repository, snapshot, origin=self.origin)
+            return verify(repository, snapshot, origin=self.origin, sample=sample)
 
     def drill(self, snapshot: str = "latest", remote: Remote = None, *, throwaway: bool = False) -> DrillResult:
         """Really restore a snapshot beside the live database, compare, and ask the smoke queries.

@@ -118,7 +118,8 @@ def _show_verify(result: VerifyResult, terminal: Terminal) -> None:
         f" in {result.repository} in {duration(result.seconds)}."
     )
     for proof in result.proofs:
-        terminal.line(f"  {proof.snapshot}: {'good' if proof.good else 'DAMAGED'}")
+        good = "good" if proof.proves else f"nothing wrong in a {proof_kind(proof)}"
+        terminal.line(f"  {proof.snapshot}: {good if proof.good else 'DAMAGED'}")
         terminal.lines(f"    {problem}" for problem in proof.problems)
     terminal.lines(f"  {problem}" for problem in result.problems)
 
@@ -141,11 +142,22 @@ def _judge_verify(result: VerifyResult) -> None:
     show=_show_verify,
     judge=_judge_verify,
     optional=("remote",),
-    help={"snapshot": f"Only this one. {SNAPSHOT}", "remote": REMOTE},
+    help={
+        "snapshot": f"Only this one. {SNAPSHOT}",
+        "remote": REMOTE,
+        "sample": "Read only so many percent of each snapshot's objects, chosen at random.",
+    },
 )
-def verify(project: App, snapshot: str | None = None, remote: Remote = None) -> VerifyResult:
+def verify(project: App, snapshot: str | None = None, remote: Remote = None, sample: str | None = None) -> VerifyResult:
     """Read what is stored, and check every byte."""
-    return project.verify(snapshot, remote)
+    return project.verify(snapshot, remote, sample=None if sample is None else _percent(sample))
+
+
+def _percent(text: str) -> float:
+    try:
+        return float(text.removesuffix("%"))
+    except ValueError:
+        raise UsageError(f"--sample is '{text}'", hint="Give how many percent: --sample=10.") from None
 
 
 def _show_drill(result: DrillResult, terminal: Terminal) -> None:

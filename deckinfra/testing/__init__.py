@@ -15,7 +15,7 @@ pytest.register_assert_rewrite(
 )
 
 from deckinfra.testing.engines import EngineContract  # noqa: E402
-from deckinfra.testing.environments import EnvironmentContract, ExecutorContract  # noqa: E402
+from deckinfra.testing.environments import EnvironmentContract, ExecutorContract, ThrowawayContract  # noqa: E402
 from deckinfra.testing.reporters import RecordingReporter  # noqa: E402
 from deckinfra.testing.snapshots import MemorySnapshot  # noqa: E402
 from deckinfra.testing.stacks import StackContract  # noqa: E402
@@ -32,6 +32,7 @@ __all__ = [
     "RecordingReporter",
     "StackContract",
     "StoreContract",
+    "ThrowawayContract",
     "flipped",
     "truncated",
 ]

@@ -13,13 +13,11 @@ from multiprocessing.synchronize import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, create_engine, inspect
-from sqlalchemy.pool import NullPool
 
 from deckinfra.core.manifest import Facts
-from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DamagedError, LockedError, UnknownNameError
 from deckinfra.ports import MAX_BLOB, VERSION_TABLE, Engine
+from deckinfra.testing.databases import tables_at
 from deckinfra.testing.snapshots import MemorySnapshot
 
 OpenEngine = Callable[[str], Engine]
@@ -127,7 +125,7 @@ class EngineContract(ABC):
             url = shadow.url
             assert url != engine.url
             assert url.password is None or url.password.reveal() not in f"{url!r} {url}"
-            assert set(engine.state().tables) <= set(_tables_at(url))
+            assert set(engine.state().tables) <= set(tables_at(url))
 
     def test_a_shadow_that_is_not_swapped_in_is_gone(self, engine: Engine) -> None:
         taken, before = self._taken(engine), self.rows(engine)
@@ -283,17 +281,3 @@ def _restore_for_ever(began: Event, open_engine: OpenEngine, taken: MemorySnapsh
             engine.swap(shadow, "replaced by a process that is killed")
         with engine.lock("db.undo-restore", timeout=_WAIT):
             engine.undo()
-
-
-def _tables_at(url: DatabaseURL) -> list[str]:
-    """Look at a database as a query would that knows nothing of the engine."""
-    server = url.dialect != "sqlite"
-    target = URL.create(
-        f"{url.dialect}+{url.driver or 'pymysql'}" if server else "sqlite",
-        username=url.username or None,
-        password=url.password.reveal() if url.password else None,
-        host=url.host or None,
-        port=url.port,
-        database=url.database,
-    )
-    return inspect(create_engine(target, poolclass=NullPool)).get_table_names()

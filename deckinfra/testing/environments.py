@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
 from deckinfra.core.command import Command
 from deckinfra.core.names import is_name
@@ -16,7 +17,8 @@ from deckinfra.core.secret import Secret
 from deckinfra.core.settings import Settings
 from deckinfra.core.urls import DatabaseURL, StoreURL
 from deckinfra.errors import CommandError, TimeLimitError
-from deckinfra.ports import Environment, Executor
+from deckinfra.ports import Environment, Executor, ThrowawayEnvironment
+from deckinfra.testing.databases import tables_at
 
 _MIB = 1024 * 1024
 
@@ -168,3 +170,23 @@ class EnvironmentContract:
 
     def test_it_runs_commands(self, environment: Environment) -> None:
         assert environment.executor().run(Command(("echo", "hello"), 60.0)).stdout == b"hello\n"
+
+
+class ThrowawayContract:
+    """Inherit as ``TestMyThrowaway`` and give the fixture ``environment``, one that can bring a server for a moment."""
+
+    def test_it_brings_an_empty_database_that_nobody_else_has_and_that_is_gone_at_the_end(
+        self, environment: Environment
+    ) -> None:
+        assert isinstance(environment, ThrowawayEnvironment)
+        told: list[bytes] = []
+        with environment.throwaway("test", output=told.append) as first:
+            url, label, tools = first.database_url(), first.database_label(), first.database_tools()
+            assert tables_at(url) == []
+            assert url.database == environment.settings.values["DATABASE_URL"].text.rpartition("/")[2]  # type: ignore[union-attr]
+            assert url.password is not None
+            assert url.password.reveal() not in f"{url} {url!r} {label} {b''.join(told)!r}"
+            assert tools.executor.run(Command(("echo", "hello"), 60.0)).stdout == b"hello\n"
+            assert tools.url.database == url.database
+        with pytest.raises(SQLAlchemyError):
+            tables_at(url)

@@ -12,7 +12,7 @@ from deckinfra.app import open_project
 from deckinfra.plugins import PluginManager
 from deckinfra.ports import Environment, Executor, Stack
 from deckinfra.system.executor import LocalExecutor
-from deckinfra.testing import EnvironmentContract, ExecutorContract, StackContract
+from deckinfra.testing import EnvironmentContract, ExecutorContract, StackContract, ThrowawayContract
 from tests.contracts.opening import make_environment_of
 from tests.support.stacks import StackProject
 
@@ -52,6 +52,12 @@ class TestDockerEnvironment(EnvironmentContract):
     @pytest.fixture
     def environment(self, running_stack: StackProject) -> Environment:
         return running_stack.environment
+
+
+class TestDockerThrowaway(ThrowawayContract):
+    @pytest.fixture
+    def environment(self, stack_project: StackProject) -> Environment:
+        return stack_project.environment
 
 
 class TestDockerStack(StackContract):

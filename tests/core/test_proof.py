@@ -45,6 +45,14 @@ def test_what_a_drill_tells_is_read_back_and_proofs_of_before_have_none_of_it() 
             Proof.from_document({**told.document(), name: wrong}, "it")
 
 
+def test_a_sample_keeps_how_much_it_was_of_and_proves_nothing_of_the_whole() -> None:
+    sample = replace(PROOF, kind="sample", percent=12.5, problems=())
+    assert Proof.from_document(decode(encode(sample.document()), "it"), "it") == sample
+    assert (sample.good, sample.proves, replace(sample, kind="verify").proves) == (True, False, True)
+    with pytest.raises(DamagedError, match="it has no usable field 'percent'"):
+        Proof.from_document({**sample.document(), "percent": "all"}, "it")
+
+
 def test_a_proof_is_good_when_it_found_nothing_wrong() -> None:
     assert not PROOF.good
     assert replace(PROOF, problems=()).good
@@ -79,6 +87,14 @@ def test_a_proof_whose_time_is_no_time_is_damaged() -> None:
         ("verify- drill+", 0),
         ("drill+ drill-", 0),
         ("drill- verify+", 0),
+        ("sample+", 0),
+        ("sample+ verify+ drill+", 1),
+        ("sample+ sample+ drill-", 2),
+        ("sample- drill+", 0),
+        ("sample+ sample- verify+", 1),
+        ("drill+ sample-", 0),
+        ("verify+ sample-", 0),
+        ("sample- drill-", 0),
     ],
 )
 def test_what_a_drill_found_is_overruled_by_a_drill_or_by_damage_only(told: str, counts: int | None) -> None:

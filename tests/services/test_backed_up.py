@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,18 @@ def _taken(hours: float, problems: Sequence[str] | None) -> Listed:
     manifest = publish(open_repository(MemoryStore()), {"cards": [b"1"]}, time=NOON - timedelta(hours=hours))
     found = None if problems is None else Proof(manifest.id, "drill", NOON, 1.0, "host", 1, tuple(problems))
     return Listed(manifest, found)
+
+
+def test_a_sample_that_found_nothing_is_no_test_and_wrong_data_is_told_as_what_it_is() -> None:
+    sampled, drilled = _taken(0, GOOD), _taken(1, BAD)
+    assert sampled.proof is not None
+    assert drilled.proof is not None
+    sampled = replace(sampled, proof=replace(sampled.proof, kind="sample"))
+    assert (unreliable([sampled], Stage.TEST, NOON) or ("",))[0] == "no backup was ever proven to restore"
+    assert (unreliable([sampled, drilled], Stage.TEST, NOON) or ("",))[0].endswith("is bad: it is gone")
+    drilled = replace(drilled, proof=replace(drilled.proof, queries=("one",), failed=("one",)))
+    said = f"the last backup that was drilled, {drilled.manifest.id}, restores, and its data is not right: it is gone"
+    assert (unreliable([sampled, drilled], Stage.TEST, NOON) or ("",))[0] == said
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_the_last_that_was_verified_is_kept(repository: Repository) -> None:
     _prove(repository, days[0])
     _prove(repository, days[1])
     _prove(repository, days[2], "it is gone")
+    verify(repository, days[3].id, origin=Origin("deck", "local"), sample=50)  # which is no proof of it
     result = prune(repository, Policy(last=1), dry_run=False)
     assert repository.snapshots.ids() == [days[3].id, days[1].id]
     assert result.decisions[-2].reasons == ("last verified",)

@@ -14,7 +14,7 @@ import pytest
 
 from deckinfra import open_project
 from deckinfra.app import App
-from deckinfra.errors import RefusedError
+from deckinfra.errors import ChecksFailedError, RefusedError
 from deckinfra.services.taking_down import loss_of_volumes
 from tests.services.support import BOUND
 from tests.support.stacks import StackProject, docker
@@ -110,9 +110,17 @@ def test_how_old_the_last_backup_is_and_what_proves_it_is_said(shop: StackProjec
     (listed,) = shop.open().backups()
     identity, later = listed.manifest.id, listed.manifest.time + timedelta(days=2, hours=3, minutes=59)
     said = f"its last backup, {identity}, is 2 d 3 h old, and "
+    elsewhere.verify(sample=50)
     assert f"{said}NOTHING PROVED that it restores; kept: " in loss_of_volumes(shop.open(), later)
     elsewhere.verify()
     assert f"{said}a verify read all of it, but no drill restored it; kept: " in loss_of_volumes(shop.open(), later)
+    query = shop.root / "database" / "smoke" / "things.sql"
+    query.parent.mkdir(parents=True)
+    query.write_text("-- expects rows\nSELECT name FROM things")
+    with pytest.raises(ChecksFailedError):
+        elsewhere.drill()
+    assert f"{said}it restores, but ITS DATA IS NOT RIGHT: smoke query 'things'" in loss_of_volumes(shop.open(), later)
+    query.unlink()
     elsewhere.drill()
     assert f"{said}a drill proved that it restores; kept: " in loss_of_volumes(shop.open(), later)
     for path in (shop.root / "backups").rglob("*"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from deckinfra.core.manifest import Manifest, Origin
-from deckinfra.errors import DamagedError, RepositoryError, StoreError, UnknownNameError
+from deckinfra.errors import DamagedError, RepositoryError, StoreError, UnknownNameError, UsageError
 from deckinfra.repository import Repository
 from deckinfra.repository.layout import LOCKS, object_name, snapshot_name
 from deckinfra.services.results import VerifyResult
@@ -43,6 +44,10 @@ def _verify(repository: Repository, wanted: str | None = None) -> VerifyResult:
     return verify(
         repository, wanted, origin=Origin("deck", "local"), clock=lambda: NOON + timedelta(days=2, microseconds=7)
     )
+
+
+def _sampled(repository: Repository, percent: float) -> VerifyResult:
+    return verify(repository, None, origin=Origin("deck", "local"), sample=percent, chance=random.Random(7))
 
 
 def _damaged(result: VerifyResult) -> set[str]:
@@ -216,6 +221,35 @@ def test_damage_that_was_mended_is_proven_good_again(
     publish(repository, {"cards": NEW}, time=NOON + timedelta(days=3))
     assert _damaged(_verify(repository)) == set()
     assert [listed.proof is not None and listed.proof.good for listed in repository.listed()] == [True] * 3
+
+
+def test_a_sample_reads_so_many_objects_of_each_list_and_says_what_it_is(repository: Repository) -> None:
+    manifest = publish(repository, {"cards": [b"card %d" % number for number in range(40)], "one": [b"row"]})
+    result = _sampled(repository, 10)
+    assert result.objects == 4 + 1 + 2
+    (proof,) = result.proofs
+    assert (proof.kind, proof.percent, proof.objects, proof.good, proof.proves) == ("sample", 10, 7, True, False)
+    assert replace(repository.proofs.of(manifest.id)[0], seconds=proof.seconds) == proof
+    read = {_sampled(repository, 10).objects, _sampled(repository, 99.9).objects}
+    assert read == {7, 40 + 1 + 2}
+
+
+def test_a_sample_finds_what_it_comes_upon_and_always_a_damaged_list(
+    repository: Repository, store: MemoryStore
+) -> None:
+    manifest = publish(repository, {"cards": [b"card %d" % number for number in range(40)]})
+    for number in range(40):
+        change(store, _chunk(repository, b"card %d" % number), middle)
+    (proof,) = _sampled(repository, 5).proofs
+    assert (proof.good, len(proof.problems)) == (False, 2)
+    change(store, object_name(manifest.parts[0].lists[0]), middle)
+    assert not _sampled(repository, 0.1).proofs[0].good
+
+
+@pytest.mark.parametrize("percent", [0, 100, -1, float("nan")])
+def test_a_sample_of_nothing_or_all_is_none(repository: Repository, percent: float) -> None:
+    with pytest.raises(UsageError, match="a sample is more than 0 and less than 100 percent"):
+        _sampled(repository, percent)
 
 
 def test_where_nothing_can_be_written_it_verifies_all_the_same(

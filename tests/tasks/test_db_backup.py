@@ -84,6 +84,19 @@ def test_verify_finds_a_flipped_bit_and_names_the_snapshot(ready: Project) -> No
     assert "BAD" in ready.invoke("db.backups").out
 
 
+def test_a_sample_is_called_one_and_replaces_no_proof(ready: Project) -> None:
+    ready.invoke("db.backup", "--progress=none")
+    verified = ready.invoke("db.verify", "--sample=10%")
+    assert verified.code == 0
+    assert verified.out.count(": nothing wrong in a sample of 10 %") == 2
+    newest, oldest = ready.invoke("db.backups").out.splitlines()[1:]
+    assert (": good" in newest, "sample of 10 %" in newest) == (True, True)
+    assert "drill" in oldest
+    assert ready.invoke("status", "--json").document["last_proof"]["kind"] == "drill"
+    refused = ready.invoke("db.verify", "--sample=all")
+    assert (refused.code, "--sample is 'all'" in refused.err) == (2, True)
+
+
 def test_a_drill_proves_the_latest_snapshot(ready: Project) -> None:
     drilled = ready.invoke("db.drill")
     assert drilled.code == 0
