@@ -57,19 +57,20 @@ def queries_of(project: App) -> tuple[SmokeQuery, ...]:
 
 
 def queries_for(project: App, manifest: Manifest) -> tuple[SmokeQuery, ...]:
-    """Give what a snapshot is to be asked: nothing, and a note says so, where its schema is not the one of this code.
+    """Give what a snapshot is to be asked: nothing, and a note says so, where the queries are not written for it.
 
-    The queries are written for that one, and say nothing of an older snapshot's data.
+    That is where its schema is not the one of this code, or the rows of some tables were left out of it.
     """
     queries = queries_of(project)
     heads = Revisions(project.config.migrations).heads if queries else ()
     if heads and set(heads) != set(manifest.revisions):
-        project.reporter.note(
-            f"smoke queries are not asked: they are for a schema at {', '.join(heads)}, and snapshot {manifest.id} is "
-            f"at {', '.join(manifest.revisions) or 'no revision'}"
-        )
-        return ()
-    return queries
+        why = f"is at {', '.join(manifest.revisions) or 'no revision'}, and they are for {', '.join(heads)}"
+    elif queries and manifest.details.get("without_rows"):
+        why = "is without the rows of some tables"
+    else:
+        return queries
+    project.reporter.note(f"smoke queries are not asked: snapshot {manifest.id} {why}")
+    return ()
 
 
 def fitting(queries: Sequence[SmokeQuery], dialect: str) -> tuple[tuple[SmokeQuery, str], ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from deckinfra.errors import ConfigurationError, DatabaseError
 from deckinfra.migrations.connection import MIGRATE, connect
 from deckinfra.plugins import PluginManager
 from deckinfra.ports import SmokeQuery
-from deckinfra.services.smoke import Finding, ask, fitting, queries_of
+from deckinfra.services.smoke import Finding, ask, fitting, queries_for, queries_of
+from deckinfra.testing import MemoryStore, RecordingReporter
+from tests.repository.support import open_repository, publish
 from tests.support.servers import unreachable
 from tests.tasks.support import Project, new_project
 
@@ -129,6 +132,17 @@ def deckinfra_smoke_queries():
     (project.root / "database/smoke/by-plugin.sql").write_bytes(b"SELECT '\xff'")
     with pytest.raises(ConfigurationError, match=r"by-plugin\.sql cannot be read"):
         queries_of(open_project(project.root, environ={}))
+
+
+def test_a_snapshot_without_the_rows_of_some_tables_is_asked_nothing(
+    project: Project, reporter: RecordingReporter
+) -> None:
+    project.write("database/smoke/a.sql", "SELECT 1")
+    manifest = publish(open_repository(MemoryStore()), {"things": [b"1"]})
+    opened = open_project(project.root, environ={}, reporter=reporter)
+    assert [query.name for query in queries_for(opened, manifest)] == ["a"]
+    assert queries_for(opened, replace(manifest, details={"without_rows": ["things"]})) == ()
+    assert reporter.notes == [f"smoke queries are not asked: snapshot {manifest.id} is without the rows of some tables"]
 
 
 def test_what_is_no_smoke_query_leaves_its_plugin_out(project: Project) -> None:
