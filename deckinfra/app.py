@@ -269,7 +269,7 @@ class App(Composition):
 
         With ``throwaway``, on a server that is there for that alone: the live one is not needed. The proof is kept, the
         data is not. :class:`DamagedError` where the snapshot is not whole, and :class:`ChecksFailedError` where it is,
-        and its data is not right.
+        and a smoke query failed.
         """
         from deckinfra.services.drill import BESIDE, drill
         from deckinfra.services.smoke import queries_for

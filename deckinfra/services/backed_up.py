@@ -47,9 +47,9 @@ def unreliable(listed: Sequence[Listed], stage: Stage, now: datetime) -> tuple[s
         return None
     if proof.whole:
         return (
-            f"the last backup that was drilled, {proof.snapshot}, restores, and its data is not right: "
+            f"the last backup that was drilled, {proof.snapshot}, restores, and its data may be wrong: "
             f"{proof.problems[0]}",
-            "Look at the live database: it may be just as wrong. 'invoke db.drill' asks the newest backup again.",
+            "Look at the live database: it may be just as wrong. Or mend the query; then 'invoke db.drill' asks again.",
         )
     if proof.snapshot == newest.id:
         return f"the newest backup is bad: {proof.problems[0]}", "Run 'invoke db.backup', then 'invoke db.drill'."

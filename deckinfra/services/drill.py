@@ -41,7 +41,7 @@ def drill(
 
     What was restored is asked the smoke ``queries`` before. ``where`` says for the proof what the engine's database is.
 
-    A snapshot that is not whole raises the :class:`DamagedError` that says why, and one whose data is not right a
+    A snapshot that is not whole raises the :class:`DamagedError` that says why, and one on which a query fails a
     :class:`ChecksFailedError`, each after the proof of that was kept. The live database is never touched.
     """
     began = time.monotonic()
@@ -97,9 +97,8 @@ def _not_right(manifest: Manifest, wrong: Sequence[Finding], asked: int, reporte
     for finding in wrong:
         reporter.warn(f"{finding.problem}: {', '.join(finding.rows)}" if finding.rows else finding.problem)
     return ChecksFailedError(
-        f"snapshot {manifest.id} restores, and its data is not right: {len(wrong)} of {asked} smoke queries failed, "
-        f"{', '.join(repr(finding.query) for finding in wrong)}",
-        hint="The live database was not touched; it may be just as wrong. Look there, or mend the query if that is "
-        "what is wrong. An older snapshot may be right: 'invoke db.backups' lists them. A restore does not ask "
-        "these queries.",
+        f"snapshot {manifest.id} restores, and {len(wrong)} of {asked} smoke queries failed: "
+        f"{', '.join(finding.query for finding in wrong)}",
+        hint="The live database was not touched; what is wrong with the snapshot's data may be wrong there, too: look "
+        "there first. If it is the query that is wrong, mend it and drill again. A restore does not ask these queries.",
     )

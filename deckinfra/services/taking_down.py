@@ -112,7 +112,7 @@ def _last_backup(project: App, now: datetime | None) -> str:
     if proof is None or (proof.good and not proof.proves):
         return f"{said} NOTHING PROVED that it restores"
     if not proof.good and proof.whole:
-        return f"{said} it restores, but ITS DATA IS NOT RIGHT: {proof.problems[0]}"
+        return f"{said} it restores, but ITS DATA MAY BE WRONG: {proof.problems[0]}"
     if not proof.good:
         return f"{said} IT IS BAD: {proof.problems[0]}"
     if proof.kind == "drill":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from deckinfra.core.proof import Proof
+
+_OBJECTS: Final = ("view", "trigger", "procedure", "function", "event", "sequence")
+"""The kinds of facts that people know by name, beside tables."""
 
 
 def size(count: int) -> str:
@@ -60,16 +63,19 @@ def proof_kind(proof: Proof) -> str:
 
 
 def proof_result(proof: Proof) -> str:
-    """Say what it came to: ``good``, ``good, 4 queries``, ``DATA NOT RIGHT``, ``BAD``."""
+    """Say what it came to: ``good``, ``good, 4 queries``, ``1 of 4 QUERIES FAILED``, ``BAD``."""
     if not proof.good:
-        return "DATA NOT RIGHT" if proof.whole else "BAD"
+        return f"{len(proof.failed)} of {len(proof.queries)} QUERIES FAILED" if proof.whole else "BAD"
     return f"good, {count(len(proof.queries), 'query', 'queries')}" if proof.queries else "good"
 
 
 def inventory(proof: Proof) -> str:
-    """List what a drill compared: ``2 tables, 1 view; 40 rows of tables``."""
-    kinds = [count(number, kind) for kind, number in proof.compared.items()]
-    return f"{listing(kinds, 'nothing')}; {count(proof.rows, 'row')} of tables"
+    """List what a drill compared: ``2 tables with 40 rows, 1 view, 3 parts of the engine's own``."""
+    compared = dict(proof.compared)
+    told = [f"{count(compared.pop('table', 0), 'table')} with {count(proof.rows, 'row')}"]
+    told += [count(compared.pop(kind), kind) for kind in _OBJECTS if kind in compared]
+    own = sum(compared.values())
+    return listing([*told, f"{count(own, 'part')} of the engine's own"] if own else told)
 
 
 def queries(proof: Proof) -> str:

@@ -39,7 +39,7 @@ QUERIES: Final = (
     SmokeQuery(
         "cards-of-decks-are-known",
         _for_each(
-            "SELECT decks.id, card.value FROM decks CROSS JOIN {cards} AS card "
+            "SELECT DISTINCT decks.id, card.value FROM decks CROSS JOIN {cards} AS card "
             "LEFT JOIN cards_cache ON cards_cache.id = card.value "
             "WHERE cards_cache.id IS NULL AND EXISTS (SELECT 1 FROM cards_cache)"
         ),
@@ -47,7 +47,7 @@ QUERIES: Final = (
     SmokeQuery(
         "evolved-cards-are-in-their-deck",
         _for_each(
-            "SELECT decks.id, slot.value FROM decks CROSS JOIN {slots} AS slot "
+            "SELECT DISTINCT decks.id, slot.value FROM decks CROSS JOIN {slots} AS slot "
             "LEFT JOIN {cards} AS card ON card.value = slot.value WHERE card.value IS NULL"
         ),
     ),

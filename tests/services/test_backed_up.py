@@ -31,7 +31,7 @@ def test_a_sample_that_found_nothing_is_no_test_and_wrong_data_is_told_as_what_i
     assert (unreliable([sampled], Stage.TEST, NOON) or ("",))[0] == "no backup was ever proven to restore"
     assert (unreliable([sampled, drilled], Stage.TEST, NOON) or ("",))[0].endswith("is bad: it is gone")
     drilled = replace(drilled, proof=replace(drilled.proof, queries=("one",), failed=("one",)))
-    said = f"the last backup that was drilled, {drilled.manifest.id}, restores, and its data is not right: it is gone"
+    said = f"the last backup that was drilled, {drilled.manifest.id}, restores, and its data may be wrong: it is gone"
     assert (unreliable([sampled, drilled], Stage.TEST, NOON) or ("",))[0] == said
 
 

@@ -1,10 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from deckinfra.tasks.text import amount, count, duration, listing, moment, size
+from deckinfra.core.proof import Proof
+from deckinfra.tasks.text import (
+    amount,
+    count,
+    duration,
+    inventory,
+    listing,
+    moment,
+    proof_kind,
+    proof_result,
+    queries,
+    size,
+)
 
 
 @pytest.mark.parametrize(
@@ -43,3 +56,15 @@ def test_lists_are_joined_or_said_to_be_empty() -> None:
 
 def test_moments_are_in_utc() -> None:
     assert moment(datetime(2026, 11, 22, 21, 0, tzinfo=UTC)) == "2026-11-22T21:00:00Z"
+
+
+def test_a_proof_is_told_at_a_glance() -> None:
+    drill = Proof("20261122", "drill", datetime(2026, 11, 22, tzinfo=UTC), 1.0, "host", 1)
+    assert (proof_kind(drill), proof_result(drill), queries(drill)) == ("drill", "good", "no smoke queries")
+    asked = replace(drill, queries=("one", "two"), compared={"file": 1, "rows": 2, "table": 1, "view": 2}, rows=3)
+    assert (proof_result(asked), queries(asked)) == ("good, 2 queries", "2 smoke queries")
+    assert inventory(asked) == "1 table with 3 rows, 2 views, 3 parts of the engine's own"
+    assert inventory(replace(asked, compared={"table": 2}, rows=1)) == "2 tables with 1 row"
+    assert proof_result(replace(asked, failed=("one",), problems=("it is",))) == "1 of 2 QUERIES FAILED"
+    assert proof_result(replace(asked, problems=("it is gone",))) == "BAD"
+    assert proof_kind(replace(drill, kind="sample", percent=12.5)) == "sample of 12.5 %"
