@@ -71,7 +71,7 @@ class VerifyResult:
 
 @dataclass(frozen=True)
 class DrillResult:
-    """A snapshot that was really restored beside the live database, and what was compared."""
+    """A snapshot that was really restored, and what was compared; its proof says where."""
 
     manifest: Manifest
     proof: Proof

@@ -9,6 +9,7 @@ import secrets
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,7 @@ from deckinfra.testing import RecordingReporter
 from tests.mysql.support import run
 from tests.support.servers import IMAGES, Server
 from tests.support.stacks import DATABASE, StackProject, docker
+from tests.tasks.support import new_project
 
 STATEMENTS = (
     "CREATE TABLE cards (id INT PRIMARY KEY, name VARCHAR(50))",
@@ -69,7 +71,7 @@ def _refused(project: StackProject) -> StackError:
 
 def _left(project: StackProject) -> list[str]:
     """Give the containers that carry the stack's name."""
-    return docker("ps", "--all", "--quiet", "--filter", f"name={project.name}").stdout.split()
+    return docker("ps", "--all", "--format", "{{.Names}}", "--filter", f"name={project.name}").stdout.split()
 
 
 def test_a_snapshot_is_proven_on_a_server_of_the_databases_image_while_the_database_is_down(
@@ -98,15 +100,21 @@ def test_what_is_not_right_there_fails_the_drill_and_nothing_is_left(
     (stack_project.root / "database/smoke").mkdir(parents=True)
     (stack_project.root / "database/smoke/cards.sql").write_text("SELECT id FROM cards")
     dead = _dead_owner()
-    old, label = f"{stack_project.name}-throwaway-old", f"{LABEL}={json.dumps(dead.document())}"
-    assert docker("create", "--name", old, "--label", label, IMAGES["mariadb"]).returncode == 0
+    labels = {"old": json.dumps(dead.document()), "busy": json.dumps(Owner.me("test").document()), "other": "theirs"}
+    for name, label in labels.items():
+        created = docker(
+            "create", "--name", f"{stack_project.name}-{name}", "--label", f"{LABEL}={label}", IMAGES["mariadb"]
+        )
+        assert created.returncode == 0, created.stderr
     reporter = RecordingReporter()
     project = stack_project.open(reporter)
     _taken(project, mariadb_server)
     with pytest.raises(ChecksFailedError):
         project.drill(throwaway=True)
-    assert f"removed {old}, which a process that died left" in reporter.notes
-    assert _left(stack_project) == []
+    assert f"removed {stack_project.name}-old, which a process that died left" in reporter.notes
+    busy, other = f"{stack_project.name}-busy", f"{stack_project.name}-other"
+    assert sorted(_left(stack_project)) == [busy, other]
+    docker("rm", busy, other)
 
 
 def _dead_owner() -> Owner:
@@ -163,3 +171,50 @@ def test_where_no_server_can_be_brought_it_is_refused_before_anything_is_done(
     with pytest.raises(RefusedError, match="is on no server that could be started for a moment"):
         stack_project.open().drill(snapshot, throwaway=True)
     assert _left(stack_project) == []
+
+
+TOY = """
+from contextlib import contextmanager
+
+from deckinfra import hookimpl
+from deckinfra.builtin.environments.local import LocalEnvironment
+
+
+class Toy(LocalEnvironment):
+    kind = "toy"
+
+    @contextmanager
+    def throwaway(self, purpose, *, output):
+        output(f"a toy for {purpose}".encode())
+        yield Elsewhere(self.name, self._root, self.settings)
+
+
+class Elsewhere(LocalEnvironment):
+    def database_url(self):
+        url = super().database_url()
+        return url.with_database(str(self._root / "toys" / "elsewhere.db")) if url.dialect == "sqlite" else url
+
+    def database_label(self):
+        return "a toy"
+
+
+@hookimpl
+def deckinfra_environments():
+    return {"toy": Toy}
+"""
+
+
+def test_a_strangers_environment_can_bring_one_and_a_snapshot_of_another_kind_is_refused(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "my shop")
+    project.write("plugins/toys.py", TOY)
+    project.write(".env.toy", "DATABASE_URL=sqlite:///var/shop.db\nAPP_SECRET_KEY=" + "x" * 40)
+    reporter = RecordingReporter()
+    opened = open_project(project.root, "toy", environ={}, reporter=reporter)
+    opened.migrate()
+    taken = opened.backup()
+    (project.root / "var/shop.db").write_bytes(b"no database any more")
+    assert opened.drill(throwaway=True).proof.where == "on a throwaway server of a toy"
+    assert "a toy for db.drill" in reporter.notes
+    other = {"DATABASE_URL": "mysql://deck@nowhere.invalid/deck", "DATABASE_PASSWORD": "secret"}
+    with pytest.raises(RefusedError, match="is of engine 'sqlite', which restores into nothing like mysql:"):
+        open_project(project.root, "toy", environ=other).drill(taken.id, throwaway=True)
