@@ -135,8 +135,8 @@ class Composition:
             raise RefusedError(
                 f"the environment '{self.environment_name}' (kind {environment.kind}) cannot bring a database "
                 "server for a moment",
-                hint="Nothing was done. One of the kind docker can: -e docker. Without --throwaway, a drill restores "
-                "beside the live database.",
+                hint="Nothing was done. One of the kind docker can, from the machine that its containers run on. "
+                "Without --throwaway, a drill restores beside the live database.",
             )
         opened = self.plugins.engines.find(manifest.engine)
         lines = Lines(lambda line: self.reporter.note(line.strip()) if line.strip() else None)

@@ -1,10 +1,11 @@
-"""What a snapshot holds by its manifest, and what people would miss after a restore of it."""
+"""What a snapshot holds by its manifest, what was found wrong with it, and what a restore of it would lose."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from deckinfra.core.manifest import Manifest, format_time
+from deckinfra.core.proof import Listed
 from deckinfra.ports import VERSION_TABLE, DatabaseState
 
 _MOST = 5
@@ -20,6 +21,18 @@ def left_out(manifest: Manifest) -> Iterator[str]:
     without = manifest.details.get("without_rows")
     if without:
         yield f"snapshot {manifest.id} has no rows of {_listed(without)}: where the database has these, they stay"
+
+
+def doubts(listed: Listed) -> Iterator[str]:
+    """Say what was found wrong with a snapshot when it was last put to the test."""
+    proof, identity = listed.proof, listed.manifest.id
+    if proof is None or proof.good:
+        return
+    when = f"on {format_time(proof.time)}"
+    if proof.whole:
+        yield f"snapshot {identity} restores; smoke queries failed on it {when}: {'; '.join(proof.problems)}"
+    else:
+        yield f"snapshot {identity} was found bad {when}: {proof.problems[0]}"
 
 
 def lacks(

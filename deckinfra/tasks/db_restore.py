@@ -14,7 +14,7 @@ from deckinfra.tasks.text import count, duration, moment, size
 if TYPE_CHECKING:
     from deckinfra.app import App
     from deckinfra.composition import Remote
-    from deckinfra.core.manifest import Manifest
+    from deckinfra.core.proof import Listed
     from deckinfra.ports import Kept
     from deckinfra.services.results import RestoreResult, UndoResult
     from deckinfra.tasks.terminal import Terminal
@@ -60,7 +60,7 @@ def _loss_of_restore(
     if into is not None:
         return None
     from deckinfra.errors import DeckinfraError
-    from deckinfra.services.contents import lacks, left_out
+    from deckinfra.services.contents import doubts, lacks, left_out
 
     place = _place(remote, from_)
     manifest = project.find_snapshot(snapshot, place)
@@ -73,10 +73,12 @@ def _loss_of_restore(
     with suppress(DeckinfraError):  # whatever is wrong with the database, a restore may be what mends it
         live = project.engine.state()
         revisions = project.migration_status().current
-    others: Sequence[Manifest] = ()
+    listed: Sequence[Listed] = ()
     with suppress(DeckinfraError):
-        others = [listed.manifest for listed in project.backups(place)]
-    for sentence in (*left_out(manifest), *lacks(manifest, live, revisions, others)):
+        listed = project.backups(place)
+    doubtful = [sentence for entry in listed if entry.manifest.id == manifest.id for sentence in doubts(entry)]
+    others = [entry.manifest for entry in listed]
+    for sentence in (*doubtful, *left_out(manifest), *lacks(manifest, live, revisions, others)):
         project.reporter.warn(sentence)
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from deckinfra.core.manifest import Facts, Manifest, Origin
-from deckinfra.services.contents import holds_rows, lacks
+from deckinfra.core.proof import Listed, Proof
+from deckinfra.services.contents import doubts, holds_rows, lacks
 from tests.repository.support import NOON
 
 HERE = Origin("deck", "local")
@@ -96,3 +97,20 @@ def test_a_table_that_is_gone_is_missed_unless_a_migration_dropped_it() -> None:
     ]
     migrated = replace(last, revisions=("0002",))
     assert not list(lacks(migrated, None, (), [migrated, earlier]))
+
+
+def test_what_was_found_wrong_with_a_snapshot_is_told() -> None:
+    manifest = _manifest(1, {"cards": 1})
+    good = Proof(manifest.id, "drill", NOON, 1.0, "host", 1, where="beside the live database", queries=("one", "two"))
+    bad = replace(good, problems=("object 12ab… is missing",))
+    failed = replace(good, problems=("smoke query 'one' gives 1 row that is wrong",), failed=("one",))
+    told = [list(doubts(Listed(manifest, proof))) for proof in (None, good, bad, failed)]
+    assert told == [
+        [],
+        [],
+        [f"snapshot {manifest.id} was found bad on 2026-11-22T12:00:00Z: object 12ab… is missing"],
+        [
+            f"snapshot {manifest.id} restores; smoke queries failed on it on 2026-11-22T12:00:00Z: "
+            "smoke query 'one' gives 1 row that is wrong"
+        ],
+    ]

@@ -111,6 +111,9 @@ def test_data_that_is_not_right_is_told_by_the_drill_and_wherever_proofs_are_sho
     assert "warning: smoke query 'no-third-thing' gives 1 row that is wrong: (3, \"it's three\")" in drilled.err
     assert "restores, and 1 of 1 smoke queries failed: no-third-thing" in drilled.err
     assert ready.invoke("db.backups").out.splitlines()[1].endswith(": 1 of 1 QUERIES FAILED")
+    warned = ready.invoke("db.restore").err
+    assert "warning: snapshot " in warned
+    assert ": smoke query 'no-third-thing' gives 1 row that is wrong\n" in warned
     status = ready.invoke("status")
     assert (status.code, "its data may be wrong: smoke query 'no-third-thing' gives 1 row" in status.out) == (13, True)
     query.write_text("SELECT id, name FROM things WHERE id > 3")

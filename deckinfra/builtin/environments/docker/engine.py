@@ -33,6 +33,9 @@ _NEVER: Final = "0001-01-01T00:00:00Z"
 _LIMIT: Final = 30
 """Seconds that one question to the engine may take."""
 
+_LONG: Final = 600
+"""Seconds that it may take to make or remove a container: its data may be large, and the disk slow."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -158,7 +161,7 @@ class DockerEngine:
 
     def launch(self, image: str, name: str, options: Mapping[str, Any]) -> None:
         """Start a container from an image that is here; ``options`` are the SDK's."""
-        with self._asking() as client:
+        with self._asking(_LONG) as client:
             client.containers.create(image, name=name, detach=True, **options).start()
 
     def attributes(self, name: str) -> Mapping[str, Any]:
@@ -183,7 +186,7 @@ class DockerEngine:
         """End a container and remove it with its unnamed volumes; one that is gone is no error."""
         from docker.errors import NotFound
 
-        with self._asking() as client, suppress(NotFound):
+        with self._asking(_LONG) as client, suppress(NotFound):
             client.containers.get(name).remove(force=True, v=True)
 
     # ---------------------------------------------------------------------------------------------
@@ -197,7 +200,7 @@ class DockerEngine:
         return sorted(found, key=lambda container: str(container.name))
 
     @contextmanager
-    def _asking(self) -> Iterator[DockerClient]:
+    def _asking(self, limit: int = _LIMIT) -> Iterator[DockerClient]:
         """Give the SDK's client; what it raises is explained."""
         endpoint = self._endpoint()
         from docker import DockerClient
@@ -206,7 +209,7 @@ class DockerEngine:
 
         try:
             _knock(str(endpoint["base_url"]))
-            with closing(DockerClient(timeout=_LIMIT, **endpoint)) as client:
+            with closing(DockerClient(timeout=limit, **endpoint)) as client:
                 yield client
         except (DockerException, RequestException, OSError) as error:
             raise explain(str(error), "Docker's engine did not answer", self._environment) from error
