@@ -429,8 +429,9 @@ def test_nothing_is_written_for_a_kind_that_no_plugin_brings(project: Project) -
 @pytest.mark.parametrize("chosen", ["", "client"])
 def test_a_snapshot_is_restored_by_the_engine_that_took_it(project: Project, chosen: str) -> None:
     manifest = publish(open_repository(MemoryStore()), {"things": [b"row"]})
-    server = {"DATABASE_URL": "mysql+pymysql://deck@db/deck", "DATABASE_PASSWORD": "x" * 20, "DATABASE_ENGINE": chosen}
-    app, lite = _open(project, None, **server), _open(project)
+    url = "mysql+pymysql://deck@db/deck"
+    app = _open(project, DATABASE_URL=url, DATABASE_PASSWORD="x" * 20, DATABASE_ENGINE=chosen)
+    lite = _open(project)
     assert app.engine.name == (chosen or "mysql")
     for name in ("mysql", "client"):
         engine = app.engine_of(replace(manifest, engine=name), "rescue" if name == "client" else None)

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, DeckinfraError
 from deckinfra.ports import VERSION_TABLE, Activity, DatabaseState, Kept
 from deckinfra.system.processes import Owner
 
 from . import kept
+from .heirs import absent, heir_of, inherited
 from .lock import NamedLock, database_lock, guarded, is_free
 from .moving import ALL, Moving
 from .names import digest_of, quoted, scratch_of
@@ -94,19 +96,31 @@ class LiveDatabase:
                 with suppress(DeckinfraError), self.server.connect() as session:
                     self._workspace.remove(session, name)
 
-    def swap(self, scratch: Scratch, reason: str, objects: ObjectSet, moving: Moving = ALL) -> Kept | None:
+    def swap(
+        self,
+        scratch: Scratch,
+        reason: str,
+        objects: ObjectSet,
+        moving: Moving = ALL,
+        *,
+        heir: DatabaseURL | None = None,
+    ) -> Kept | None:
         """Make the tables of ``scratch`` live in one step, with ``objects`` around them; see :mod:`.swap`.
 
-        ``moving`` says which tables those are, and which of the live ones stay. Gives what was kept of the state that
-        was replaced, or None if there was none.
+        ``moving`` says which tables those are, and which of the live ones stay. What belongs to accounts that the
+        server does not have goes to the application's, that of ``heir``, if that can log in. Gives what was kept of the
+        state that was replaced, or None if there was none.
         """
         with self.server.connect() as session:
             default = default_of(session, scratch.name)
+            gone = absent(session, scratch.name, objects) if default and heir else []
         if default is None:
             raise DatabaseError(
                 f"the schema {scratch.name} that was loaded is gone",
                 hint="The live database was not touched. Was it taken for a dead process's? Run it again.",
             )
+        to = heir_of(heir) if gone and heir else None
+        objects = inherited(objects, gone, to) if to else objects
         source = Source(scratch.name, objects, default, moving=moving)
         return swap(self._workspace, source, reason, (*self._locks(), scratch.guard))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 from deckinfra.core.documents import field_of
 
 from .capture import events_in, routines_in, triggers_in, views_in
-from .definitions import EVENT, ROUTINES, TRIGGER, VIEW, SchemaObject
+from .definitions import EVENT, OWN_SCHEMA, ROUTINES, TRIGGER, VIEW, SchemaObject
 from .making import Maker, make_views
 from .names import quoted
 from .server import Session
@@ -71,6 +71,19 @@ class ObjectSet:
         """Give the set that lacks some."""
         return ObjectSet(tuple(each for each in self.objects if each not in these))
 
+    def told_as(self, others: ObjectSet) -> ObjectSet:
+        """Give the same objects, a view as ``others`` have it if the two differ only in where they name the own schema.
+
+        MariaDB names it in all of a view when it looks into another schema, as for a definer that is not there.
+        """
+        known = {(each.kind, each.name): each for each in others.of_kind(VIEW)}
+
+        def told(one: SchemaObject) -> SchemaObject:
+            other = known.get((one.kind, one.name))
+            return other if other and _unqualified(one) == _unqualified(other) else one
+
+        return ObjectSet(tuple(map(told, self.objects)))
+
     def create(
         self, session: Session, schema: str, *, events: bool = True, broken: list[SchemaObject] | None = None
     ) -> frozenset[str]:
@@ -92,3 +105,7 @@ class ObjectSet:
 
 NOTHING: Final = ObjectSet()
 """A set with nothing in it."""
+
+
+def _unqualified(view: SchemaObject) -> SchemaObject:
+    return replace(view, statement=view.statement.replace(OWN_SCHEMA, ""))

@@ -28,7 +28,7 @@ def rehearse(
     clear(session, schema)
     broken: list[SchemaObject] = []
     missing = new.create(session, schema, events=False, broken=None if strict else broken)
-    gone = {definer for definer in sorted({each.definer for each in old.objects}) if _is_gone(session, schema, definer)}
+    gone = {definer for definer in sorted({each.definer for each in old.objects}) if is_gone(session, schema, definer)}
     clear(session, schema)
     for definer in sorted(missing - gone) if strict else ():
         belongings = ", ".join(str(each) for each in new.objects if each.definer == definer)
@@ -39,15 +39,18 @@ def rehearse(
     return tuple(broken)
 
 
-def _is_gone(session: Session, schema: str, definer: str) -> bool:
-    """Try whether this account may make things for ``definer``; gives whether there is no such account."""
+def is_gone(session: Session, schema: str, definer: str) -> bool:
+    """Try in ``schema`` whether this account may make things for ``definer``; gives whether there is no such account.
+
+    :class:`DatabaseError` if it may not.
+    """
     probe = qualified(schema, _PROBE)
     try:
         warnings = session.define(f"CREATE DEFINER = {account(definer)} PROCEDURE {probe}() SELECT 1", "utf8mb4")
     except DatabaseError as error:
         if code_of(error) == NEEDS_PRIVILEGE:
             raise DatabaseError(
-                f"the live database has things that belong to {definer}, and this account could not make them again",
+                f"there are things that belong to {definer}, and this account may not make such",
                 hint="Nothing was changed. Give the account in DATABASE_ADMIN_USER the privilege SET_ANY_DEFINER "
                 "(MariaDB: SET USER).",
             ) from error

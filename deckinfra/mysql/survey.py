@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from deckinfra.core.documents import encode
@@ -76,6 +76,10 @@ class Survey:
         """The objects without the views that could not be made again."""
         kept = (each for each in self.objects.objects if each.kind != VIEW or each.name not in self.unusable)
         return ObjectSet(tuple(kept))
+
+    def told_as(self, objects: ObjectSet) -> Survey:
+        """Give the same survey, with views as ``objects`` have them; see :meth:`.objects.ObjectSet.told_as`."""
+        return replace(self, objects=self.objects.told_as(objects))
 
     def refuse_changes(self, later: Survey) -> None:
         """Raise :class:`DatabaseError` if anything but rows was changed up to ``later``."""

@@ -242,3 +242,24 @@ class SelectiveEngine(Engine, Protocol):
         the snapshot does not have, and :class:`RefusedError` for one of which it has no rows; ``swap`` raises
         :class:`RefusedError` where what stays would not fit.
         """
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that a restore needs, said before it begins: half a sentence, ``about 2.1 GiB on the server's disk``.
+
+    ``lacking`` says what there is instead, where that is not enough: then nothing is loaded, and ``hint`` says what to
+    do. Without it, both are for a person to know.
+    """
+
+    what: str
+    lacking: str = ""
+    hint: str = ""
+
+
+@runtime_checkable
+class CarefulShadow(Shadow, Protocol):
+    """A shadow that can tell before it loads what is needed for that, and for what comes after."""
+
+    def needs(self, source: SnapshotReader) -> Sequence[Need]:
+        """Give what loading ``source`` and swapping it in needs; changes nothing that lasts."""

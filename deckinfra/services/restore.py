@@ -10,7 +10,7 @@ from dataclasses import replace
 from deckinfra.core.manifest import Facts, Manifest, Origin, Part
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, RefusedError
-from deckinfra.ports import ALL_TABLES, Engine, Kept, Reporter, Shadow, Tables
+from deckinfra.ports import ALL_TABLES, CarefulShadow, Engine, Kept, Reporter, Shadow, SnapshotReader, Tables
 from deckinfra.repository import Repository
 from deckinfra.services.locking import locked
 from deckinfra.services.results import RestoreResult, UndoResult
@@ -43,6 +43,7 @@ def loaded(
         else:
             partial = stack.enter_context(selective(engine).shadow_of(purpose, tables))
             shadow, expected = partial, partial.expected
+        _see_to_needs(shadow, _Counted(repository, manifest, lambda size: None), manifest, reporter)
         with reporter.progress("load", manifest.size) as progress:
             shadow.load(_Counted(repository, manifest, progress.advance))
         found = shadow.facts()
@@ -53,6 +54,24 @@ def loaded(
                 hint="The live database was not touched. 'invoke db.verify' tells which snapshots are whole.",
             )
         yield shadow, found
+
+
+def _see_to_needs(shadow: Shadow, source: SnapshotReader, manifest: Manifest, reporter: Reporter) -> None:
+    """Say what a restore needs, and all that is lacking at once, while nothing was loaded."""
+    if not isinstance(shadow, CarefulShadow):
+        return
+    needs = shadow.needs(source)
+    for need in needs:
+        if not need.lacking:
+            reporter.note(f"it needs {need.what}" + (f" ({need.hint})" if need.hint else ""))
+    lacking = [need for need in needs if need.lacking]
+    if lacking:
+        told = "; ".join(f"it needs {need.what}, and {need.lacking}" for need in lacking)
+        hints = dict.fromkeys(need.hint for need in lacking if need.hint)
+        raise RefusedError(
+            f"snapshot {manifest.id} cannot be restored here: {told}",
+            hint=" ".join(["Nothing was changed.", *hints]),
+        )
 
 
 def restore(

@@ -62,7 +62,7 @@ class ClientEngine:
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""
         assert isinstance(shadow, ClientShadow)
-        return self._live.swap(shadow.scratch, reason, shadow.objects)
+        return self._live.swap(shadow.scratch, reason, shadow.objects, heir=self.url)
 
     def kept(self) -> Sequence[Kept]:
         """Give the kept states, newest first."""

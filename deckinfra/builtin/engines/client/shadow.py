@@ -70,7 +70,7 @@ class ClientShadow:
         Reading every row of every table also has the server check its pages. The dump tools check no foreign keys:
         rows that broke one in the source break it here, too.
         """
-        return found_in(self._server, self.scratch.name, self._tools, self._by_rows)
+        return found_in(self._server, self.scratch.name, self._tools, self._by_rows, self.objects)
 
     def _refuse_misfit(self, details: Any) -> None:
         vendor, version = field_of(details, "vendor", str, _WHAT), field_of(details, "version", str, _WHAT)

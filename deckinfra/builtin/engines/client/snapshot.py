@@ -19,7 +19,7 @@ from typing import Any, Final
 from deckinfra.core.documents import encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError, RefusedError
-from deckinfra.mysql import Server, Session, crossing_foreign_keys
+from deckinfra.mysql import ObjectSet, Server, Session, crossing_foreign_keys
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
 from deckinfra.mysql.tables import default_of, misprinted_foreign_keys, rows_elsewhere
 from deckinfra.ports import MAX_CHUNK, Chunk
@@ -144,11 +144,13 @@ def by_rows_in(details: Mapping[str, Any]) -> Mapping[str, Collection[str]]:
     return found
 
 
-def found_in(server: Server, schema: str, tools: Tools, by_rows: Mapping[str, Collection[str]]) -> Sequence[Facts]:
-    """Give the facts of a schema that nobody writes to, found in the same way as a snapshot's."""
+def found_in(
+    server: Server, schema: str, tools: Tools, by_rows: Mapping[str, Collection[str]], like: ObjectSet
+) -> Sequence[Facts]:
+    """Give the facts of a schema that nobody writes to, found in the same way as a snapshot's, which has ``like``."""
     tally, splitter = Tally(by_rows), Splitter()
     with server.connect() as session:
-        survey = Survey.of(session, server, schema)
+        survey = Survey.of(session, server, schema).told_as(like)
     with dumping(tools, tools.dump(schema, leave_out=survey.views, locked=bool(survey.locking))) as stream:
         for run in splitter.runs(stream.pieces()):
             tally.add(run)

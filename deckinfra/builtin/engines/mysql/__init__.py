@@ -26,7 +26,7 @@ def open_engine(url: DatabaseURL, root: Path, environment: Environment) -> Engin
 
     account = environment.settings.group(DatabaseSettings).administering(url)
     threads = environment.settings.group(BackupSettings).backup_threads
-    return MysqlEngine(url, account, chosen(os.environ), connections=threads)
+    return MysqlEngine(url, account, chosen(os.environ), connections=threads, find_tools=environment.database_tools)
 
 
 @hookimpl

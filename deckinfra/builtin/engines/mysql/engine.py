@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.mysql import LiveDatabase, Server
-from deckinfra.ports import ALL_TABLES, Activity, DatabaseState, Kept, Shadow, Snapshot, Tables
+from deckinfra.ports import ALL_TABLES, Activity, DatabaseState, DatabaseTools, Kept, Shadow, Snapshot, Tables
 
 from .codec import Codec
+from .preflight import Preflight
 from .shadow import MysqlShadow
 from .snapshot import taken
 
@@ -18,13 +19,23 @@ class MysqlEngine:
     """Implements :class:`deckinfra.ports.SelectiveEngine` for the database at ``url``.
 
     ``account`` is the same database with the account for backups and restores; so many ``connections`` read and load.
+    ``find_tools`` says where the database's own tools run; one of these tells how much room there is.
     """
 
     name = "mysql"
     dialects = frozenset({"mysql", "mariadb"})
 
-    def __init__(self, url: DatabaseURL, account: DatabaseURL, codec: Codec, *, connections: int = 4) -> None:
+    def __init__(
+        self,
+        url: DatabaseURL,
+        account: DatabaseURL,
+        codec: Codec,
+        *,
+        connections: int = 4,
+        find_tools: Callable[[], DatabaseTools] | None = None,
+    ) -> None:
         self.url = url
+        self._find_tools = find_tools
         self._codec = codec
         self._connections = connections
         self._server = Server(account)
@@ -58,12 +69,14 @@ class MysqlEngine:
     def shadow_of(self, purpose: str, tables: Tables) -> Iterator[MysqlShadow]:
         """Make an empty schema beside the live one, for some tables of a snapshot."""
         with self._live.scratch(purpose) as scratch:
-            yield MysqlShadow(self._server, scratch, self._codec.encode, self._connections, tables)
+            preflight = Preflight(self._server, scratch, self.url, self._find_tools)
+            encode, connections = self._codec.encode, self._connections
+            yield MysqlShadow(self._server, scratch, encode, preflight, connections=connections, tables=tables)
 
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""
         assert isinstance(shadow, MysqlShadow)
-        return self._live.swap(shadow.scratch, reason, shadow.objects, shadow.moving)
+        return self._live.swap(shadow.scratch, reason, shadow.objects, shadow.moving, heir=self.url)
 
     def kept(self) -> Sequence[Kept]:
         """Give the kept states, newest first."""

@@ -19,7 +19,7 @@ from deckinfra.mysql.names import qualified, quoted
 from deckinfra.mysql.server import STATEMENT_LIMIT
 from deckinfra.mysql.survey import Survey
 from deckinfra.mysql.tables import rows_elsewhere
-from deckinfra.ports import ALL_TABLES, SnapshotReader, Tables
+from deckinfra.ports import ALL_TABLES, Need, SnapshotReader, Tables
 
 from .codec import Encode
 from .ddl import Definition, taken_apart
@@ -27,6 +27,7 @@ from .documents import alike, has_documents
 from .inserting import insert
 from .loading import load, takes_local_files
 from .parallel import spread
+from .preflight import Preflight
 from .ranges import Range, ranges_of
 from .reading import RANGE, TABLE, ParallelReader, key_of
 from .rows import RowReader
@@ -54,15 +55,20 @@ _UNCHECKED: Final = "SET SESSION foreign_key_checks = 0, SESSION unique_checks =
 
 
 class MysqlShadow:
-    """Implements :class:`deckinfra.ports.SelectiveShadow` over a schema that is not live.
-
-    ``moving`` says which tables change places with live ones when it is swapped in.
-    """
+    """Implements :class:`deckinfra.ports.SelectiveShadow`, and a careful one, over a schema that is not live."""
 
     def __init__(
-        self, server: Server, scratch: Scratch, encode: Encode, connections: int, tables: Tables = ALL_TABLES
+        self,
+        server: Server,
+        scratch: Scratch,
+        encode: Encode,
+        preflight: Preflight,
+        *,
+        connections: int,
+        tables: Tables = ALL_TABLES,
     ) -> None:
         self._server = server
+        self._preflight = preflight
         self._encode = encode
         self._connections = connections
         self._tables = tables
@@ -75,6 +81,16 @@ class MysqlShadow:
         self.url = server.url.with_database(scratch.name)
         self.objects = ObjectSet()
 
+    def needs(self, source: SnapshotReader) -> Sequence[Need]:
+        """Look at what the server has and lets the account do; see :mod:`.preflight`."""
+        if list(self._preflight.misfits(source.details)):
+            return list(self._preflight.misfits(source.details))
+        shapes, objects = self._taken(source)
+        chosen, whole = {shape.name for shape in shapes}, sum(part.size for part in source.parts)
+        wanted = sum(part.size for part in source.parts if _table_of(part.facts) in chosen)
+        size = int(field_of(source.details, "on_disk", int, _WHAT) * wanted / whole) if whole else 0
+        return list(self._preflight.needs(size, shapes, objects))
+
     def load(self, source: SnapshotReader) -> None:
         """Make the tables, load their rows, add their keys, then make views, triggers, routines and events.
 
@@ -83,12 +99,7 @@ class MysqlShadow:
         """
         self._refuse_misfit(source.details)
         self._bounds = _bounds(source.details)
-        shapes = [Shape.parse(each, _WHAT) for each in field_of(_read(source, "tables"), "tables", list, _WHAT)]
-        self.objects = ObjectSet.from_document(_read(source, "objects"), _WHAT)
-        self._without = frozenset(map(str, source.details.get("without_rows", ())))
-        if not self._tables.are_all:
-            shapes = self._chosen(shapes)
-            self.objects = self.objects.triggers_on({shape.name for shape in shapes})
+        shapes, self.objects = self._taken(source)
         self._set_default(source.details)
         self._source = source
         self._parts = {(part.facts.kind, part.facts.name): part for part in source.parts}
@@ -109,7 +120,7 @@ class MysqlShadow:
         schema = self.scratch.name
         with ExitStack() as stack:
             session = stack.enter_context(self._server.connect())
-            survey = Survey.of(session, self._server, schema)
+            survey = Survey.of(session, self._server, schema).told_as(self.objects)
             shapes = shapes_in(session, schema, sorted(survey.definitions))
             elsewhere = rows_elsewhere(session, schema)
             ranges = [
@@ -217,18 +228,20 @@ class MysqlShadow:
             yield session
 
     def _refuse_misfit(self, details: Any) -> None:
-        vendor, version = field_of(details, "vendor", str, _WHAT), field_of(details, "version", str, _WHAT)
-        server = self._server
-        if vendor != server.vendor:
+        for need in self._preflight.misfits(details):
             raise RefusedError(
-                f"the snapshot is of a server of {vendor}, and {server.url} is on one of {server.vendor}",
-                hint="Nothing was changed. The SQL of the one is not the other's: restore into a server of its kind.",
+                f"the snapshot needs {need.what}, and {need.lacking}", hint=f"Nothing was changed. {need.hint}"
             )
-        if _series(version) > server.version_number[:2]:
-            raise RefusedError(
-                f"the snapshot is of a server {version}, and {server.url} is on an older one, {server.version}",
-                hint="Nothing was changed. Restore it into a server of that version or a later one.",
-            )
+
+    def _taken(self, source: SnapshotReader) -> tuple[list[Shape], ObjectSet]:
+        """Give the tables that are meant, and what is to be around them."""
+        shapes = [Shape.parse(each, _WHAT) for each in field_of(_read(source, "tables"), "tables", list, _WHAT)]
+        objects = ObjectSet.from_document(_read(source, "objects"), _WHAT)
+        self._without = frozenset(map(str, source.details.get("without_rows", ())))
+        if self._tables.are_all:
+            return shapes, objects
+        shapes = self._chosen(shapes)
+        return shapes, objects.triggers_on({shape.name for shape in shapes})
 
     def _set_default(self, details: Any) -> None:
         charset, collation = field_of(details, "charset", str, _WHAT), field_of(details, "collation", str, _WHAT)
@@ -262,7 +275,3 @@ def _bounds(details: Mapping[str, Any]) -> Mapping[str, Sequence[int]]:
             raise DamagedError(f"{_WHAT} has no usable field 'bounds'")
         found[str(name)] = bounds
     return found
-
-
-def _series(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])

@@ -14,7 +14,7 @@ from deckinfra.mysql import Server, Session, crossing_foreign_keys
 from deckinfra.mysql.faults import NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
-from deckinfra.mysql.tables import default_of, rows_elsewhere
+from deckinfra.mysql.tables import default_of, rows_elsewhere, size
 from deckinfra.ports import ALL_TABLES, MAX_CHUNK, VERSION_TABLE, Chunk, Tables
 
 from .codec import Codec
@@ -104,6 +104,7 @@ def taken(
         shapes = shapes_in(session, schema, sorted(survey.definitions))
         elsewhere = rows_elsewhere(session, schema)
         warnings = of_schema(session, schema, survey, shapes)
+        size_on_disk = size(session, schema)
         watch, sizes = TextWatch(session, server, schema, shapes), _sizes(session, schema)
         mode, zone = session.query("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
     for name in sorted(tables.named - {shape.name for shape in shapes}):
@@ -131,6 +132,7 @@ def taken(
             "sql_mode": mode,
             "time_zone": zone,
             "codec": codec.name,
+            "on_disk": size_on_disk,
             "held_by": point.held,
             "guarded": point.guarded,
             "position": point.position,

@@ -13,6 +13,7 @@ from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.core.secret import Secret
 from deckinfra.core.silent import SilentReporter
 from deckinfra.core.urls import DatabaseURL
+from deckinfra.ports import Reporter
 from deckinfra.repository import Repository
 from deckinfra.services.backup import backup
 from deckinfra.services.restore import restore
@@ -34,8 +35,9 @@ def backed_up(engine: MysqlEngine, repository: Repository) -> Manifest:
     return backup(engine, repository, ORIGIN, "mysql://deck", repository.reporter)
 
 
-def restored(engine: MysqlEngine, repository: Repository) -> None:
-    restore(engine, repository, "latest", ORIGIN, SilentReporter(), timeout=30, before_swap=lambda manifest: None)
+def restored(engine: MysqlEngine, repository: Repository, reporter: Reporter | None = None) -> None:
+    how = reporter or SilentReporter()
+    restore(engine, repository, "latest", ORIGIN, how, timeout=30, before_swap=lambda manifest: None)
 
 
 @contextmanager
