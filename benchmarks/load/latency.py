@@ -1,0 +1,54 @@
+"""How long the application waits for a read."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import pymysql
+
+from load.database import Server
+
+_SECONDS: Final = 10.0
+_PAUSE: Final = 0.002
+_STRIDE: Final = 7919
+
+
+def slowest(server: Server, work: Callable[[], object] | None) -> float:
+    """Give the 99th percentile of the seconds that a read of one deck takes during ``work``, or for ten seconds."""
+    times: list[float] = []
+    stop = threading.Event()
+    ((least, most),) = server.rows("SELECT MIN(id), MAX(id) FROM decks")
+
+    def read() -> None:
+        url = server.url
+        connection = pymysql.connect(
+            host="127.0.0.1",
+            port=url.port or 0,
+            user=url.username,
+            password=url.password.reveal() if url.password else "",
+            database=url.database,
+        )
+        number = 0
+        with connection, connection.cursor() as cursor:
+            while not stop.is_set():
+                number = (number + _STRIDE) % (most - least + 1)
+                began = time.perf_counter()
+                cursor.execute("SELECT * FROM decks WHERE id = %s", (least + number,))
+                cursor.fetchall()
+                times.append(time.perf_counter() - began)
+                time.sleep(_PAUSE)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        if work is None:
+            stop.wait(_SECONDS)
+        else:
+            work()
+    finally:
+        stop.set()
+        reader.join()
+    return sorted(times)[len(times) * 99 // 100]
