@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,7 @@ class Others:
         """Give the ways to back up that are there, each with its name."""
         for tool in ("gzip", "zstd -1"):
             if shutil.which(tool.split()[0]) is not None:
-                yield f"{self._dump_name} | {tool}", lambda tool=tool: self._dump(tool)
+                yield f"{self._dump_name} | {tool}", partial(self._dump, tool)
         if shutil.which("mydumper") is not None:
             yield f"{_version('mydumper')}, zstd", self._mydumper
 

@@ -33,12 +33,14 @@ _SORTING: Final = ("InnoDB", "ROCKSDB")
 class Definition:
     """A table's definition: the statement to begin with, and what ALTER TABLE adds when its rows are there.
 
-    ``keys`` come before ``foreign_keys``, for which all tables must be there.
+    ``keys`` come before ``foreign_keys``, for which all tables must be there. ``counts`` tells whether a column may
+    count itself up.
     """
 
     create: str
     keys: tuple[str, ...]
     foreign_keys: tuple[str, ...]
+    counts: bool = True
 
 
 def taken_apart(definition: str, engine: str) -> Definition:
@@ -55,7 +57,7 @@ def taken_apart(definition: str, engine: str) -> Definition:
     foreign = tuple(item for item in items if _FOREIGN.match(item))
     keys = tuple(item for item in items if _PLAIN.match(item)) if _may_wait(items, engine) else ()
     kept = [item for item in items if item not in foreign and item not in keys]
-    return Definition(f"{head}\n  {(',' + chr(10) + '  ').join(kept)}\n{tail}", keys, foreign)
+    return Definition(f"{head}\n  {(',' + chr(10) + '  ').join(kept)}\n{tail}", keys, foreign, bool(_counted(items)))
 
 
 def fact_of_table(name: str, rows: int | None, definition: str) -> Facts:
@@ -68,10 +70,14 @@ def _may_wait(items: Sequence[str], engine: str) -> bool:
     if engine not in _SORTING:
         return False
     primary = next(filter(None, map(_PRIMARY.match, items)), None)
-    counted = [item for item in items if item.startswith("`") and _COUNTED.search(_STRING.sub("", item))]
     if primary is None:
         return False
-    return all((name := _COLUMN.match(item)) and name[0] == primary[1] for item in counted)
+    return all((name := _COLUMN.match(item)) and name[0] == primary[1] for item in _counted(items))
+
+
+def _counted(items: Sequence[str]) -> list[str]:
+    """Give the columns that count themselves up."""
+    return [item for item in items if item.startswith("`") and _COUNTED.search(_STRING.sub("", item))]
 
 
 def _items(definition: str) -> tuple[str, list[str], str] | None:

@@ -31,6 +31,16 @@ def takes_local_files(session: Session) -> bool:
     return bool(session.query("SELECT @@GLOBAL.local_infile")[0][0])
 
 
+def takes_turns(session: Session) -> bool:
+    """Whether the server lets one such load at a time into a table that counts its rows, and has others wait for it.
+
+    MariaDB does, unless told otherwise: the lock on the counter is held until a statement that it calls a bulk insert
+    ends. Whoever waits for longer than ``innodb_lock_wait_timeout`` fails. MySQL has done without since 8.0.
+    https://mariadb.com/kb/en/auto_increment-handling-in-innodb/
+    """
+    return bool(session.query("SELECT @@GLOBAL.innodb_autoinc_lock_mode <> 2")[0][0])
+
+
 class _Run:
     """Chunks for one statement: about so many bytes, to the end of a row."""
 
