@@ -37,11 +37,27 @@ class Codec:
 
     def decode(self, identity: str, stored: bytes) -> bytes:
         """Give the content of the object ``identity``; :class:`DamagedError` if ``stored`` is anything else."""
-        try:
-            decompressor = zstd.ZstdDecompressor()
-            data = decompressor.decompress(stored, max_length=MAX_BLOB + 1)
-        except zstd.ZstdError as error:
-            raise DamagedError(f"object {identity[:12]}… cannot be decompressed: {error}") from error
-        if not decompressor.eof or decompressor.unused_data or self.identity(data) != identity:
-            raise DamagedError(f"object {identity[:12]}… does not hold what was written to it")
+        data = _decompressed(identity, stored)
+        if self.identity(data) != identity:
+            raise _other(identity)
         return data
+
+    def check(self, identity: str, stored: bytes, data: bytes) -> None:
+        """Raise :class:`DamagedError` unless ``stored`` holds ``data``, whose id is ``identity``."""
+        if _decompressed(identity, stored) != data:
+            raise _other(identity)
+
+
+def _decompressed(identity: str, stored: bytes) -> bytes:
+    try:
+        decompressor = zstd.ZstdDecompressor()
+        data = decompressor.decompress(stored, max_length=MAX_BLOB + 1)
+    except zstd.ZstdError as error:
+        raise DamagedError(f"object {identity[:12]}… cannot be decompressed: {error}") from error
+    if not decompressor.eof or decompressor.unused_data:
+        raise _other(identity)
+    return data
+
+
+def _other(identity: str) -> DamagedError:
+    return DamagedError(f"object {identity[:12]}… does not hold what was written to it")

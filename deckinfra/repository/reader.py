@@ -37,7 +37,8 @@ class StoredSnapshot:
 
     def _chunks(self, part: Part) -> Iterator[bytes]:
         size = 0
-        for data in ordered_map(self.chunk, self.entries(part), self._threads):
+        # Several parts may be read at a time, and each has its chunks in memory: as few as keep every thread at work.
+        for data in ordered_map(self.chunk, self.entries(part), self._threads, ahead=self._threads):
             size += len(data)
             yield data
         if size != part.size:

@@ -94,19 +94,19 @@ class SnapshotWriter:
 
     def _put(self, identity: str, data: bytes) -> int:
         name = object_name(identity)
-        if self._is_there(identity, name):
+        if self._is_there(identity, name, data):
             return 0
         stored = self._codec.encode(data)
         self._store.put(name, stored)
         return len(stored)
 
-    def _is_there(self, identity: str, name: str) -> bool:
+    def _is_there(self, identity: str, name: str, data: bytes) -> bool:
         """Whether the object is stored and sound. A backup must not lean on an object that was damaged since."""
         if not self._store.cheap_reads:
             found = self._store.stat(name)
             return found is not None and found.size > 0
         try:
-            self._codec.decode(identity, self._store.get(name))
+            self._codec.check(identity, self._store.get(name), data)
         except BlobNotFoundError:
             return False
         except DamagedError as error:
