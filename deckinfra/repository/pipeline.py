@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 _In = TypeVar("_In")
@@ -12,22 +12,27 @@ _Out = TypeVar("_Out")
 
 
 def ordered_map(
-    work: Callable[[_In], _Out], items: Iterable[_In], threads: int, *, ahead: int | None = None
+    work: Callable[[_In], _Out], items: Iterable[_In], threads: int, *, shared: ThreadPoolExecutor | None = None
 ) -> Iterator[_Out]:
     """Give ``work(item)`` for every item, in order, computed by ``threads`` threads.
 
-    Takes at most ``ahead`` items, or ``2 * threads``, ahead of what was given out. The first error ends it, once
-    what is under way has ended; so does closing the iterator.
+    Takes at most ``2 * threads`` items ahead of what was given out. The first error ends it, once
+    what is under way has ended; so does closing the iterator. The threads are its own, or those of ``shared``, which
+    others use as well: then it takes half as many items ahead, since others' are in memory, too.
     """
     pending: deque[Future[_Out]] = deque()
-    most = 2 * threads if ahead is None else ahead
-    executor = ThreadPoolExecutor(threads, thread_name_prefix="deckinfra")
+    executor = shared or ThreadPoolExecutor(threads, thread_name_prefix="deckinfra")
+    ahead = 2 * threads if shared is None else threads
     try:
         for item in items:
             pending.append(executor.submit(work, item))
-            if len(pending) > most:
+            if len(pending) > ahead:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
     finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+        for future in pending:
+            future.cancel()
+        wait(pending)
+        if shared is None:
+            executor.shutdown()

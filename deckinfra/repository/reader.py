@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from deckinfra.core.manifest import Manifest, Part
 from deckinfra.errors import BlobNotFoundError, DamagedError, StoreError
@@ -21,6 +22,8 @@ class StoredSnapshot:
         self._codec = codec
         self._threads = threads
         self._manifest = manifest
+        # Several parts may be read at a time, and each thread keeps memory. They end when nobody has this any more.
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="deckinfra")
         self.parts = manifest.parts
         self.details = manifest.details
 
@@ -37,8 +40,7 @@ class StoredSnapshot:
 
     def _chunks(self, part: Part) -> Iterator[bytes]:
         size = 0
-        # Several parts may be read at a time, and each has its chunks in memory: as few as keep every thread at work.
-        for data in ordered_map(self.chunk, self.entries(part), self._threads, ahead=self._threads):
+        for data in ordered_map(self.chunk, self.entries(part), self._threads, shared=self._executor):
             size += len(data)
             yield data
         if size != part.size:
