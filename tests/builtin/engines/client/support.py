@@ -65,7 +65,7 @@ def engine_on(
     """Open the engine of a database on a test server, as the application does."""
     manager = PluginManager.load(root, environ or {})
     environment = ServerEnvironment(server, database, root, executor)
-    return manager.engines.find(server.dialect)(environment.database_url(), root, environment)
+    return manager.engines.find("client")(environment.database_url(), root, environment)
 
 
 def taken(engine: Engine) -> MemorySnapshot:
