@@ -19,10 +19,17 @@ from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.core.proof import Proof
 from deckinfra.core.silent import SilentReporter
 from deckinfra.core.urls import DatabaseURL
+from deckinfra.mysql.names import quoted
+from deckinfra.mysql.tables import comparable
 from deckinfra.repository import Repository
 from deckinfra.repository.config import Config
 from deckinfra.services.backup import backup
+from tests.builtin.engines.mysql.copies import engine_on
+from tests.mysql.support import fill, name_of_a_database, picture, run
+from tests.repository.support import open_repository
+from tests.support.servers import Server
 
+OPTIONS = "--local-infile=1 --default-character-set=utf8mb4"
 PAGE = Path(__file__).parents[2] / "docs" / "backup-format.md"
 
 
@@ -39,24 +46,55 @@ def snapshot(tmp_path: Path) -> Manifest:
     return backup(engine, repository, Origin("deck", "local"), str(engine.url), SilentReporter())
 
 
-def test_the_commands_at_the_end_restore_a_snapshot(tmp_path: Path, snapshot: Manifest) -> None:
-    lacking = [tool for tool in ("jq", "zstd", "sha256sum") if shutil.which(tool) is None]
+def _by_hand(name: str, folder: Path, *tools: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    lacking = [tool for tool in ("jq", "zstd", *tools) if shutil.which(tool) is None]
     if lacking:
         assert "tools" not in os.environ.get("DECKINFRA_REQUIRE", "").split(","), lacking
         pytest.skip(f"restoring by hand needs {', '.join(lacking)}")
-    (script,) = re.findall(r"```bash\n(# restore-by-hand.*?)```", PAGE.read_text(), re.DOTALL)
-    done = subprocess.run(
+    (script,) = re.findall(rf"```bash\n(# {name}:.*?)```", PAGE.read_text(), re.DOTALL)
+    return subprocess.run(
         ["bash", "-c", script],
-        cwd=tmp_path / "repository",
-        env={"PATH": "/usr/bin:/bin", "SNAPSHOT": snapshot.id},
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
+
+
+def test_the_commands_at_the_end_restore_a_snapshot(tmp_path: Path, snapshot: Manifest) -> None:
+    done = _by_hand("restore-by-hand", tmp_path / "repository", "sha256sum", SNAPSHOT=snapshot.id)
     assert (done.returncode, done.stdout) == (0, "restored.db: OK\n"), done.stderr
     assert snapshot.parts[0].chunks > 2
     assert _content(tmp_path / "repository" / "restored.db") == _content(tmp_path / "live.db")
+
+
+def test_so_they_do_on_a_server(tmp_path: Path, server: Server) -> None:
+    with name_of_a_database(server) as name:
+        fill(server, name, "old")
+        run(
+            server,
+            name,
+            "CREATE TABLE kinds (a FLOAT, b ENUM('x', 'y\n'), c JSON, d VARBINARY(9), e BIT(3), f SET('1', '2'))",
+            "INSERT INTO kinds VALUES (1.2345678, 2, '[1, null]', 0x09005C0A27FF, 5, '2')",
+            "INSERT INTO kinds VALUES (NULL, NULL, NULL, '', NULL, '')",
+        )
+        run(server, None, "SET GLOBAL local_infile = 1", f"CREATE DATABASE {quoted(f'{name} rescue')}")
+        repository = open_repository(DirectoryStore(tmp_path))
+        taken = backup(engine_on(server, name), repository, Origin("deck", "local"), "deck", SilentReporter())
+        options = tmp_path / "client.cnf"
+        options.write_text(f"[client]\nuser=root\npassword={server.root_password}\ndatabase='{name} rescue'\n")
+        subprocess.run(["docker", "cp", str(options), f"{server.container}:/tmp/by-hand.cnf"], check=True, timeout=60)
+        client = f"docker exec -i {server.container} {server.dialect} --defaults-extra-file=/tmp/by-hand.cnf"
+        done = _by_hand("restore-by-hand-mysql", tmp_path, SNAPSHOT=taken.id, CLIENT=f"{client} {OPTIONS}")
+        assert done.returncode == 0, done.stderr
+        found, wanted = picture(server, f"{name} rescue"), picture(server, name)
+        assert (found["tables"], found["views"]) == (wanted["tables"], wanted["views"])
+        for table, ((_, text),) in wanted["definitions"].items():
+            assert comparable(found["definitions"][table][0][1].encode()) == comparable(text.encode())
+        for what in ("triggers", "routines", "events"):
+            assert [row[0] for row in found[what]] == [row[0] for row in wanted[what]]
 
 
 def test_every_field_is_described(snapshot: Manifest) -> None:

@@ -114,11 +114,14 @@ class Shape:
 
     def load(self, schema: str, vendor: str) -> str:
         """Give the statement that loads the text that :meth:`query` was read as."""
+        return self._load(qualified(schema, self.name), vendor)
+
+    def _load(self, place: str, vendor: str) -> str:
         found = [each.loading(n, vendor) for n, each in enumerate(self.columns)] or [("@deckinfra_0", "")]
         targets, settings = zip(*found, strict=True)
         assigned = ", ".join(filter(None, settings))
         return (
-            f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE {qualified(schema, self.name)} CHARACTER SET binary "
+            f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE {place} CHARACTER SET binary "
             f"({', '.join(targets)}){f' SET {assigned}' if assigned else ''}"
         )
 
@@ -132,9 +135,10 @@ class Shape:
         start = f"INSERT INTO {qualified(schema, self.name)} ({names}) VALUES "  # noqa: S608
         return start, f"({values})"
 
-    def document(self) -> dict[str, Any]:
-        """Give it as a JSON object."""
-        return {**asdict(self), "columns": [[each.name, each.kind] for each in self.columns], "key": list(self.key)}
+    def document(self, vendor: str) -> dict[str, Any]:
+        """Give it as a JSON object, with the statement that loads its rows, for whoever does that by hand."""
+        columns, load = [[each.name, each.kind] for each in self.columns], self._load(quoted(self.name), vendor)
+        return {**asdict(self), "columns": columns, "key": list(self.key), "load": load}
 
     @classmethod
     def parse(cls, document: Mapping[str, Any], what: str) -> Shape:

@@ -61,7 +61,7 @@ class MysqlSnapshot:
 
     def chunks(self) -> Iterator[Chunk]:
         """Give all; :class:`DatabaseError` at the end if it was not held still, or the schema was changed meanwhile."""
-        yield from _document("tables", {"tables": [shape.document() for shape in self._shapes]})
+        yield from _document("tables", {"tables": [shape.document(self._server.vendor) for shape in self._shapes]})
         yield from _document("objects", self._survey.restorable.document())
         with _noticing_changes():
             for part, data in self._reader.chunks():
