@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=_ROWS, help="how many decks")
     parser.add_argument("--threads", type=int, default=4, help="how many connections, and threads that compress")
     parser.add_argument("--folder", type=Path, help="where to work: twice the data must be free")
+    parser.add_argument("--quiet", type=float, default=10, help="seconds for which reads are measured without a backup")
     options = parser.parse_args()
     for image in options.image or IMAGES:
         with (
@@ -48,14 +50,15 @@ def main() -> None:
             running(image, "--local-infile=1") as server,
         ):
             fill(server, options.rows, Path(folder))
-            _Bench(server, Path(folder), options.threads).run()
+            _Bench(server, Path(folder), options.threads, options.quiet).run()
 
 
 class _Bench:
     """One run on one server; what is found is printed at its end."""
 
-    def __init__(self, server: Server, folder: Path, threads: int) -> None:
+    def __init__(self, server: Server, folder: Path, threads: int, quiet: float) -> None:
         self._server = server
+        self._quiet = quiet
         self._folder = folder
         self._threads = threads
         self._ours = ours.Ours(server, folder / "backups", threads)
@@ -120,7 +123,7 @@ class _Bench:
 
     def _latency(self) -> None:
         self._ours.empty()
-        quiet = slowest(self._server, None)
+        quiet = slowest(self._server, lambda: time.sleep(self._quiet))
         busy = slowest(self._server, lambda: self._took("backup, while the application reads", self._ours.backup()))
         self._note(
             "p99 of reads during a backup",

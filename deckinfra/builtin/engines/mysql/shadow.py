@@ -134,9 +134,12 @@ class MysqlShadow:
             survey = Survey.of(session, self._server, schema).told_as(self.objects)
             shapes = shapes_in(session, schema, sorted(survey.definitions))
             elsewhere = rows_elsewhere(session, schema)
+            sizes = Counter[str]()
+            for part in self._parts.values():
+                sizes[_table_of(part.facts)] += part.size
             ranges = [
                 each
-                for shape in shapes
+                for shape in sorted(shapes, key=lambda shape: -sizes[shape.name])
                 if shape.name not in elsewhere and shape.name not in self._without
                 for each in ranges_of(shape, tuple(self._bounds.get(shape.name, ())))
             ]

@@ -116,7 +116,9 @@ def taken(
     with _noticing_changes(), held(server, schema, tables=names, unsteady=unsteady, connections=connections) as point:
         first = point.sessions[0]
         bounds = {shape.name: bounds_of(first, schema, shape, sizes.get(shape.name, 0)) for shape in own}
-        ranges = [each for shape in own for each in ranges_of(shape, bounds[shape.name])]
+        # The largest first: one that comes last is read by one connection while the others have nothing to do.
+        largest = sorted(own, key=lambda shape: -sizes.get(shape.name, 0))
+        ranges = [each for shape in largest for each in ranges_of(shape, bounds[shape.name])]
         warnings += [
             notice for shape in own if has_documents(shape, server.vendor) for notice in notices(first, schema, shape)
         ]

@@ -1,0 +1,1 @@
+"""The benchmarks, run as the programs that they are."""
