@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from deckinfra.services.results import (
         DeployResult,
         DrillResult,
+        ExportResult,
         Finding,
+        ImportResult,
         Listed,
         MigrateResult,
         MigrationStatus,
@@ -335,6 +337,30 @@ class App(Composition):
         from deckinfra.services.restore import undo_restore
 
         return undo_restore(self.engine, self.reporter, timeout=LOCK_TIMEOUT)
+
+    def export(
+        self, file: Path, snapshot: str = "latest", remote: Remote = None, *, replace: bool = False
+    ) -> ExportResult:
+        """Write a stored snapshot as SQL that the database's own client loads; see :mod:`deckinfra.services.export`.
+
+        The name ends with ``.sql`` or ``.sql.zst``. A file that is there is replaced only if told so.
+        """
+        from deckinfra.services.export import export
+
+        with self.repository(remote) as repository:
+            manifest = repository.snapshots.find(snapshot, self.origin)
+            return export(self.engine_of(manifest), repository, manifest, file, self.reporter, replace=replace)
+
+    def import_script(self, file: Path, *, without_end: bool = False) -> ImportResult:
+        """Make what is in a file of SQL the live database, once it is loaded beside it; the old state is kept.
+
+        The file may be one of :meth:`export`, or of the database's own dump tool. One whose last line is none that
+        dump tools end with is a :class:`DamagedError`, unless told to take it ``without_end``.
+        """
+        from deckinfra.services.importing import import_script
+
+        with self._phase("import"):
+            return import_script(self.engine, file, self.reporter, timeout=LOCK_TIMEOUT, without_end=without_end)
 
     def kept(self) -> Sequence[Kept]:
         """Give the states that restores replaced and kept, newest first."""

@@ -117,4 +117,4 @@ def deckinfra_after_restore(project: App, result: RestoreResult) -> None:
 
 @hookspec
 def deckinfra_on_failure(project: App, phase: str, error: Exception) -> None:
-    """Called when a ``phase`` (``setup``, ``migrate``, ``backup``, ``restore``) ends with ``error``."""
+    """Called when a ``phase`` (``restore``, ``import`` ...) ends with ``error``."""

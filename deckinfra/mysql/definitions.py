@@ -8,7 +8,7 @@ another name. What stands in the body of a trigger, routine or event is its auth
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .names import quoted
@@ -23,11 +23,12 @@ ROUTINES: Final = ("function", "procedure", "package", "package body")
 OWN_SCHEMA: Final = "`\0`."
 """The stand-in for the own schema's name: no identifier can hold this character."""
 
-_STATUS: Final = re.compile(
+STATUS: Final = re.compile(
     r"(\A.*? EVENT (?:`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\") ON SCHEDULE .*? ON COMPLETION (?:NOT )?PRESERVE )"
     r"(ENABLE|DISABLE(?: ON (?:SLAVE|REPLICA))?)",
     re.DOTALL,
 )
+"""How an event's statement begins, up to and with what tells whether it runs, the second group."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,23 @@ class SchemaObject:
             text = text.replace(on_table(self.table), f"{on_table(table or self.table)} {place}".rstrip(), 1)
         if replace:
             text = text.replace("CREATE", "CREATE OR REPLACE", 1)
-        return text if enabled else _STATUS.sub(r"\1DISABLE", text, count=1)
+        return text if enabled else STATUS.sub(r"\1DISABLE", text, count=1)
 
     @property
     def slot(self) -> str:
         """When a trigger fires: ``BEFORE INSERT``. Those of one table that fire at once have an order."""
         found = re.search(r"TRIGGER `(?:[^`]|``)*` (\w+ \w+) ON", self.statement)
         return found[1] if found else ""
+
+    @property
+    def status(self) -> str:
+        """What an event's statement tells of whether it runs: ``ENABLE``, ``DISABLE``, ``DISABLE ON REPLICA``."""
+        found = STATUS.match(self.statement)
+        return found[2] if found else ""
+
+    def with_status(self, status: str) -> SchemaObject:
+        """Give the same event with another one."""
+        return replace(self, statement=STATUS.sub(rf"\1{status}", self.statement, count=1))
 
     def context(self) -> str:
         """Give the statement that sets a session to how it was when this was made."""

@@ -6,6 +6,7 @@ the first whose ``RENAME TABLE`` of several tables survives a crash of the serve
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -104,7 +105,7 @@ class Session:
         """
         self._trace(sql)
         with translated(self.url), self.connection.cursor() as cursor:
-            cursor.execute(_encoded(sql, charset))
+            cursor.execute(encoded(sql, charset))
             if not cursor.warning_count:
                 return []
             cursor.execute("SHOW WARNINGS")
@@ -240,11 +241,21 @@ def _doubled(name: re.Match[str]) -> str:
     return name[0].replace("%", "%%")
 
 
-def _encoded(sql: str, charset: str) -> bytes:
+def encoded(sql: str, charset: str) -> bytes:
     """Write a statement in a server's charset; UTF-8 if Python has none of that name, or it lacks a letter."""
+    try:
+        return sql.encode(encoding_of(charset))
+    except UnicodeEncodeError:
+        return sql.encode()
+
+
+def encoding_of(charset: str) -> str:
+    """Give Python's name of a server's charset; UTF-8's if it has none."""
     from pymysql.charset import charset_by_name
 
     try:
-        return sql.encode(charset_by_name(charset).encoding)
-    except (KeyError, LookupError, UnicodeEncodeError):
-        return sql.encode()
+        name = str(charset_by_name(charset).encoding)
+        codecs.lookup(name)
+    except LookupError:
+        return "utf-8"
+    return name

@@ -28,6 +28,7 @@ from .environment import DatabaseTools, Environment, ThrowawayEnvironment, on_th
 from .executor import Executor
 from .registration import Check, EngineFactory, EnvironmentFactory, Seed, SmokeQuery, StoreFactory
 from .reporter import Progress, Reporter
+from .script import TakesScripts, WritesScripts
 from .stack import Mount, Service, Stack, Volume
 from .store import MAX_BLOB, BlobInfo, Store
 
@@ -66,7 +67,9 @@ __all__ = [
     "Store",
     "StoreFactory",
     "Tables",
+    "TakesScripts",
     "ThrowawayEnvironment",
     "Volume",
+    "WritesScripts",
     "on_this_terminal",
 ]

@@ -13,14 +13,14 @@ _MOST = 5
 
 def holds_rows(manifest: Manifest) -> bool:
     """Whether a table of the snapshot has a row, the table of revisions excepted. In doubt, one has."""
-    return any(rows != 0 for rows in _rows(manifest).values())
+    return any(rows != 0 for rows in rows_of(manifest).values())
 
 
 def left_out(manifest: Manifest) -> Iterator[str]:
     """Say of which tables a snapshot was asked to have no rows."""
     without = manifest.details.get("without_rows")
     if without:
-        yield f"snapshot {manifest.id} has no rows of {_listed(without)}: where the database has these, they stay"
+        yield f"snapshot {manifest.id} has no rows of {listed_tables(without)}: where the database has these, they stay"
 
 
 def doubts(listed: Listed) -> Iterator[str]:
@@ -44,7 +44,7 @@ def lacks(
     snapshots, newest first: those taken before this one, of the same project and environment, are compared with it,
     since what is backed up after an accident is what the accident left.
     """
-    tables = _rows(manifest)
+    tables = rows_of(manifest)
     if live is not None and live.tables and not tables:
         yield f"snapshot {manifest.id} has no table, and the database has {len(live.tables)} now"
     if revisions and not manifest.revisions:
@@ -57,21 +57,22 @@ def lacks(
             continue
         # A migration may have dropped a table; nothing else is meant to.
         dropped = None if tables and earlier.revisions != manifest.revisions else 0
-        gone = {name: rows for name, rows in _rows(earlier).items() if rows and tables.get(name, dropped) == 0}
+        gone = {name: rows for name, rows in rows_of(earlier).items() if rows and tables.get(name, dropped) == 0}
         if gone:
             yield (
-                f"snapshot {manifest.id} has no row of {_listed(gone)}, and an earlier one, {earlier.id} of "
+                f"snapshot {manifest.id} has no row of {listed_tables(gone)}, and an earlier one, {earlier.id} of "
                 f"{format_time(earlier.time)}, has {sum(gone.values()):,}"
             )
             return
 
 
-def _rows(manifest: Manifest) -> Mapping[str, int | None]:
+def rows_of(manifest: Manifest) -> Mapping[str, int | None]:
     """Give how many rows each table has; None where its engine does not tell."""
     return {fact.name: fact.rows for fact in manifest.facts if fact.kind == "table" and fact.name != VERSION_TABLE}
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed_tables(names: Iterable[str]) -> str:
+    """Name some tables, and say how many more there are."""
     found = [f"'{name}'" for name in names]
     more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
     return f"{'tables' if len(found) > 1 else 'table'} {', '.join(found[:_MOST])}{more}"

@@ -43,9 +43,9 @@ def loaded(
         else:
             partial = stack.enter_context(selective(engine).shadow_of(purpose, tables))
             shadow, expected = partial, partial.expected
-        _see_to_needs(shadow, _Counted(repository, manifest, lambda size: None), manifest, reporter)
+        _see_to_needs(shadow, Counted(repository, manifest, lambda size: None), manifest, reporter)
         with reporter.progress("load", manifest.size) as progress:
-            shadow.load(_Counted(repository, manifest, progress.advance))
+            shadow.load(Counted(repository, manifest, progress.advance))
         found = shadow.facts()
         differences = compare(expected(manifest.facts), found)
         if differences:
@@ -166,7 +166,7 @@ def _all(facts: Sequence[Facts]) -> Sequence[Facts]:
     return facts
 
 
-class _Counted:
+class Counted:
     """A snapshot reader that tells how many bytes were read."""
 
     def __init__(self, repository: Repository, manifest: Manifest, advance: Callable[[int], None]) -> None:

@@ -23,7 +23,9 @@ __all__ = [
     "Decision",
     "DeployResult",
     "DrillResult",
+    "ExportResult",
     "Finding",
+    "ImportResult",
     "Listed",
     "MigrateResult",
     "MigrationStatus",
@@ -98,6 +100,30 @@ class UndoResult:
 
     restored: Kept
     kept: Kept | None
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A snapshot that was written as SQL, and the file: where it is, and its size in bytes."""
+
+    manifest: Manifest
+    file: PurePath
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """A file of SQL that is live now, and the state that it replaced (None: there was none).
+
+    ``tables`` are the facts of what was loaded; ``notes`` say what of the file was left out.
+    """
+
+    file: PurePath
+    kept: Kept | None
+    tables: tuple[Facts, ...]
+    notes: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)

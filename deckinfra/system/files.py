@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 TEMPORARY: Final = ".tmp-"
 """Names of unfinished files begin with this, and nothing else's do."""
@@ -17,12 +19,19 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644, replace: bool = 
     A reader sees the old content or the new. With ``replace=False`` a file that is there already is
     a :class:`FileExistsError`, and exactly one of several writers succeeds. Raises :class:`OSError`.
     """
+    with writing_atomic(path, mode=mode, replace=replace) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing_atomic(path: Path, *, mode: int = 0o644, replace: bool = True) -> Iterator[BinaryIO]:
+    """Open what becomes ``path`` when the context ends well, as :func:`write_atomic` does."""
     temporary = path.with_name(f"{TEMPORARY}{os.urandom(8).hex()}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replace:

@@ -61,6 +61,7 @@ def task(
     name: str | None = None,
     help: Mapping[str, str] | None = None,
     optional: Sequence[str] = (),
+    positional: Sequence[str] = (),
     show: Callable[[Any, Terminal], None] | None = None,
     judge: Callable[[Any], None] | None = None,
     settle: Callable[..., Mapping[str, Any]] | None = None,
@@ -71,7 +72,8 @@ def task(
     """Make a task of a function, the body: its arguments are the open project (an ``App``) and the task's options.
 
     Every option of the body has a default, which gives its type; ``help`` describes each; those in
-    ``optional`` may be given without a value, and are True then. What the body returns is printed by
+    ``optional`` may be given without a value, and are True then; those in ``positional`` have to be given, and may be
+    without their names. What the body returns is printed by
     ``show``, or with ``--json`` as one document; then ``judge`` may raise the error that it amounts to.
     ``settle`` is called first, with the same arguments, and pins down options that leave something open
     (``latest``), so that what a person agrees to is what is done. Then ``destroys`` is called: where it
@@ -116,7 +118,9 @@ def task(
         parameters = [first, *(parameter.replace(kind=keyword) for parameter in own), *added]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         texts = {**{option: _HELP[option] for option in common}, **(help or {})}
-        return ProjectTask(run, name=name, positional=[], optional=list(optional), auto_shortflags=False, help=texts)
+        return ProjectTask(
+            run, name=name, positional=list(positional), optional=list(optional), auto_shortflags=False, help=texts
+        )
 
     return decorate
 

@@ -14,6 +14,7 @@ from deckinfra.tasks import (
     db_migrate,
     db_restore,
     db_shell,
+    db_transfer,
     deploy,
     development,
     env,
@@ -38,7 +39,7 @@ def namespace(root: str | Path) -> Collection:
             tasks.add_task(task)
     tasks.add_collection(Collection("env", *env.TASKS))
     tasks.add_collection(Collection("stack", *stack.TASKS))
-    database = (db_migrate, db_init, db_backup, db_restore, db_shell)
+    database = (db_migrate, db_init, db_backup, db_restore, db_transfer, db_shell)
     tasks.add_collection(Collection("db", *(task for module in database for task in module.TASKS)))
     tasks.configure({"deckinfra": {"root": str(folder)}})
     with edge(Terminal(), debug=False):

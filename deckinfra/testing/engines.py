@@ -16,7 +16,7 @@ import pytest
 
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DamagedError, LockedError, UnknownNameError
-from deckinfra.ports import MAX_BLOB, VERSION_TABLE, Engine
+from deckinfra.ports import MAX_BLOB, VERSION_TABLE, Engine, TakesScripts, WritesScripts
 from deckinfra.testing.databases import tables_at
 from deckinfra.testing.snapshots import MemorySnapshot
 
@@ -192,6 +192,24 @@ class EngineContract(ABC):
     def test_undo_where_nothing_was_kept_is_an_error(self, engine: Engine) -> None:
         with engine.lock("test", timeout=_WAIT), pytest.raises(UnknownNameError):
             engine.undo()
+
+    # Scripts ---------------------------------------------------------------------------------------
+
+    def test_a_snapshot_written_as_sql_makes_another_database_of_the_same_rows(
+        self, engine: Engine, open_engine: OpenEngine
+    ) -> None:
+        """For engines that are :class:`WritesScripts` and :class:`TakesScripts`."""
+        taken, other = self._taken(engine), open_engine("two")
+        if not isinstance(engine, WritesScripts) or not isinstance(other, TakesScripts):
+            pytest.skip("this engine writes and takes no SQL")
+        script = b"".join(engine.script(taken))
+        with other.lock("test", timeout=_WAIT), other.shadow("test") as shadow:
+            # Each line is a piece of its own: what comes together has no meaning.
+            assert list(other.run(shadow, iter(script.splitlines(keepends=True)))) == []
+            other.swap(shadow, "replaced by the contract's test")
+        assert self.rows(other) == self.rows(engine)
+        with pytest.raises(DamagedError), other.shadow("test") as shadow:
+            other.run(shadow, iter([script[: script.rindex(b";")]]))
 
     # Locks and accidents ---------------------------------------------------------------------------
 

@@ -8,8 +8,10 @@ from functools import cached_property
 
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.mysql import LiveDatabase, Server
-from deckinfra.ports import Activity, DatabaseState, DatabaseTools, Kept, Shadow, Snapshot
+from deckinfra.mysql.importing import SCRIPT_ENDS, run_script
+from deckinfra.ports import Activity, DatabaseState, DatabaseTools, Kept, Shadow, Snapshot, SnapshotReader
 
+from .script import script_of
 from .shadow import ClientShadow
 from .snapshot import taken
 from .tools import Tools
@@ -24,6 +26,7 @@ class ClientEngine:
 
     name = "client"
     dialects = frozenset({"mysql", "mariadb"})
+    script_ends = SCRIPT_ENDS
 
     def __init__(
         self,
@@ -58,6 +61,17 @@ class ClientEngine:
         tools = self._tools
         with self._live.scratch(purpose) as scratch:
             yield ClientShadow(self._server, tools, scratch)
+
+    def script(self, source: SnapshotReader) -> Iterator[bytes]:
+        """Give the dump as the tool wrote it, and what stands around its tables; see :mod:`.script`."""
+        return script_of(source)
+
+    def run(self, shadow: Shadow, script: Iterator[bytes]) -> Sequence[str]:
+        """Run a dump over a connection of our own; see :mod:`deckinfra.mysql.importing`."""
+        assert isinstance(shadow, ClientShadow)
+        done = run_script(self._server, shadow.scratch.name, self.url.database, script)
+        shadow.objects = done.objects
+        return done.notes
 
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from deckinfra.core.documents import decode, field_of
+from deckinfra.core.documents import field_of
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DamagedError, DatabaseError, RefusedError, TimeLimitError
 from deckinfra.mysql import ObjectSet, Scratch, Server
@@ -15,7 +15,7 @@ from deckinfra.mysql.names import quoted
 from deckinfra.ports import SnapshotReader
 
 from .sections import HEAD
-from .snapshot import OBJECTS, by_rows_in, found_in, packet_for
+from .snapshot import OBJECTS, by_rows_in, found_in, objects_in, packet_for
 from .tools import LIMIT, Tools
 
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
@@ -59,8 +59,7 @@ class ClientShadow:
         self._by_rows = by_rows_in(source.details)
         self._set_default(source.details)
         self._feed(source)
-        document = b"".join(data for part in source.parts if part.facts.kind == OBJECTS for data in source.read(part))
-        self.objects = ObjectSet.from_document(decode(document, _WHAT), _WHAT)
+        self.objects = objects_in(source)
         with self._server.connect() as session:
             self.objects.create(session, self.scratch.name, events=False)
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
-from deckinfra.core.documents import encode
+from deckinfra.core.documents import decode, encode
 from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError, RefusedError
 from deckinfra.mysql import ObjectSet, Server, Session, crossing_foreign_keys
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
 from deckinfra.mysql.tables import default_of, misprinted_foreign_keys, rows_elsewhere
-from deckinfra.ports import MAX_CHUNK, Chunk
+from deckinfra.ports import MAX_CHUNK, Chunk, SnapshotReader
 
 from .limits import refuse_names, warnings
 from .losses import losses
@@ -142,6 +142,13 @@ def by_rows_in(details: Mapping[str, Any]) -> Mapping[str, Collection[str]]:
     """Give the tables that are compared row by row, in any order, and what is not compared: see :mod:`.losses`."""
     found: Mapping[str, Collection[str]] = details.get("by_rows", {})
     return found
+
+
+def objects_in(source: SnapshotReader) -> ObjectSet:
+    """Give the views, triggers, routines and events of a stored snapshot; a :class:`DamagedError` otherwise."""
+    what = "the snapshot"
+    document = b"".join(data for part in source.parts if part.facts.kind == OBJECTS for data in source.read(part))
+    return ObjectSet.from_document(decode(document, what), what)
 
 
 def found_in(

@@ -7,10 +7,22 @@ from contextlib import AbstractContextManager, contextmanager
 
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.mysql import LiveDatabase, Server
-from deckinfra.ports import ALL_TABLES, Activity, DatabaseState, DatabaseTools, Kept, Shadow, Snapshot, Tables
+from deckinfra.mysql.importing import SCRIPT_ENDS, run_script
+from deckinfra.ports import (
+    ALL_TABLES,
+    Activity,
+    DatabaseState,
+    DatabaseTools,
+    Kept,
+    Shadow,
+    Snapshot,
+    SnapshotReader,
+    Tables,
+)
 
 from .codec import Codec
 from .preflight import Preflight
+from .script import script_of
 from .shadow import MysqlShadow
 from .snapshot import taken
 
@@ -24,6 +36,7 @@ class MysqlEngine:
 
     name = "mysql"
     dialects = frozenset({"mysql", "mariadb"})
+    script_ends = SCRIPT_ENDS
 
     def __init__(
         self,
@@ -72,6 +85,17 @@ class MysqlEngine:
             preflight = Preflight(self._server, scratch, self.url, self._find_tools)
             encode, connections = self._codec.encode, self._connections
             yield MysqlShadow(self._server, scratch, encode, preflight, connections=connections, tables=tables)
+
+    def script(self, source: SnapshotReader) -> Iterator[bytes]:
+        """Write a snapshot as SQL; see :mod:`.script`."""
+        return script_of(source)
+
+    def run(self, shadow: Shadow, script: Iterator[bytes]) -> Sequence[str]:
+        """Run a dump over a connection of our own; see :mod:`deckinfra.mysql.importing`."""
+        assert isinstance(shadow, MysqlShadow)
+        done = run_script(self._server, shadow.scratch.name, self.url.database, script)
+        shadow.objects = done.objects
+        return done.notes
 
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""

@@ -12,6 +12,7 @@ from typing import Final
 from deckinfra.errors import RefusedError
 from deckinfra.mysql import Session
 from deckinfra.mysql.faults import translated
+from deckinfra.mysql.names import qualified
 
 from .shape import Shape
 
@@ -30,27 +31,35 @@ def insert(session: Session, shape: Shape, schema: str, vendor: str, chunks: Ite
 
     :class:`RefusedError` for a row that is longer than what the server takes in one statement.
     """
-    head, row = shape.insertion(schema, vendor)
-    start, template = head.encode(), row.encode()
     allowed = int(session.query("SELECT @@SESSION.max_allowed_packet")[0][0])
-    at_once = min(_AT_ONCE, allowed // 2)
     session.execute("BEGIN")
-    statement, size, pending = list[bytes](), 0, 0
-    for line in lines(chunks):
-        values = template % (tuple(map(_quoted, line.split(b"\t"))) if shape.columns else ())
-        if statement and size + len(values) > at_once:
-            _run(session, start + b",".join(statement), allowed)
-            pending += size
-            statement, size = [], 0
-        statement.append(values)
-        size += len(values)
+    pending = 0
+    for statement in insertions(shape, qualified(schema, shape.name), vendor, chunks, min(_AT_ONCE, allowed // 2)):
         if pending >= _COMMITTED:
             session.execute("COMMIT")
             session.execute("BEGIN")
             pending = 0
-    if statement:
-        _run(session, start + b",".join(statement), allowed)
+        _run(session, statement, allowed)
+        pending += len(statement)
     session.execute("COMMIT")
+
+
+def insertions(
+    shape: Shape, place: str, vendor: str, chunks: Iterable[bytes], at_once: int = _AT_ONCE
+) -> Iterator[bytes]:
+    """Give the statements that put rows into the table whose quoted name is ``place``, each of about so many bytes."""
+    head, row = shape.insertion(place, vendor)
+    start, template = head.encode(), row.encode()
+    rows, size = list[bytes](), 0
+    for line in lines(chunks):
+        values = template % (tuple(map(_quoted, line.split(b"\t"))) if shape.columns else ())
+        if rows and size + len(values) > at_once:
+            yield start + b",".join(rows)
+            rows, size = [], 0
+        rows.append(values)
+        size += len(values)
+    if rows:
+        yield start + b",".join(rows)
 
 
 def _run(session: Session, statement: bytes, allowed: int) -> None:

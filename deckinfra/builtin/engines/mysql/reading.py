@@ -49,6 +49,11 @@ def key_of(part: Range) -> tuple[str, str]:
     return RANGE, f"{part.shape.name} {'' if part.low is None else part.low}"
 
 
+def table_of(facts: Facts) -> str:
+    """Give the table that facts are of."""
+    return facts.name.rpartition(" ")[0] if facts.kind == RANGE else facts.name
+
+
 class Checksum:
     """A checksum of rows: SHA-256 of their text where they have an order; else the sum of the SHA-256 of each.
 

@@ -125,14 +125,14 @@ class Shape:
             f"({', '.join(targets)}){f' SET {assigned}' if assigned else ''}"
         )
 
-    def insertion(self, schema: str, vendor: str) -> tuple[str, str]:
+    def insertion(self, place: str, vendor: str) -> tuple[str, str]:
         """Give how a statement begins that inserts rows, and what one row is in it, with ``%b`` for each value.
 
-        There is none in a table without columns of its own.
+        ``place`` is the table's name, quoted. There is no value in a table without columns of its own.
         """
         names = ", ".join(quoted(column.name) for column in self.columns)
         values = ",".join(column.inserting(vendor) for column in self.columns)
-        start = f"INSERT INTO {qualified(schema, self.name)} ({names}) VALUES "  # noqa: S608
+        start = f"INSERT INTO {place} ({names}) VALUES "  # noqa: S608
         return start, f"({values})"
 
     def document(self, vendor: str) -> dict[str, Any]:

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from deckinfra.core.documents import encode
+from deckinfra.core.documents import decode, encode, field_of
 from deckinfra.core.manifest import Facts
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DatabaseError, RefusedError
-from deckinfra.mysql import Server, Session, crossing_foreign_keys
+from deckinfra.mysql import ObjectSet, Server, Session, crossing_foreign_keys
 from deckinfra.mysql.faults import NO_SUCH_TABLE, code_of
 from deckinfra.mysql.names import qualified
 from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_blindness, refuse_settings
 from deckinfra.mysql.tables import default_of, rows_elsewhere, size
-from deckinfra.ports import ALL_TABLES, MAX_CHUNK, VERSION_TABLE, Chunk, Tables
+from deckinfra.ports import ALL_TABLES, MAX_CHUNK, VERSION_TABLE, Chunk, SnapshotReader, Tables
 
 from .codec import Codec
 from .ddl import fact_of_table
@@ -30,6 +30,7 @@ from .texts import TextWatch
 SCHEMA: Final = "schema"
 """The kind of the parts with what is not rows, as JSON: ``tables``, and ``objects``."""
 
+_WHAT: Final = "the snapshot"
 _CHANGED: Final = {NO_SUCH_TABLE, 1054, 1176, 1412}
 """No such table, column, or key; and ``ER_TABLE_DEF_CHANGED``: a table is newer than the point in time."""
 
@@ -84,6 +85,13 @@ def facts_of(survey: Survey, shapes: Sequence[Shape], reader: ParallelReader) ->
     rows = reader.rows
     tables = [fact_of_table(shape.name, rows.get(shape.name), shape.definition) for shape in shapes]
     return [*tables, *reader.facts, *object_facts(survey.restorable), default_facts(survey.default)]
+
+
+def described(source: SnapshotReader) -> tuple[Sequence[Shape], ObjectSet]:
+    """Give the tables of a stored snapshot, and what stands around them; a :class:`DamagedError` otherwise."""
+    tables, objects = (_documented(source, name) for name in ("tables", "objects"))
+    shapes = [Shape.parse(each, _WHAT) for each in field_of(tables, "tables", list, _WHAT)]
+    return shapes, ObjectSet.from_document(objects, _WHAT)
 
 
 @contextmanager
@@ -165,6 +173,11 @@ def _document(name: str, document: Mapping[str, Any]) -> Iterator[Chunk]:
     data = encode(document)
     for start in range(0, len(data), MAX_CHUNK):
         yield Chunk(SCHEMA, name, data[start : start + MAX_CHUNK])
+
+
+def _documented(source: SnapshotReader, name: str) -> Mapping[str, Any]:
+    parts = [part for part in source.parts if (part.facts.kind, part.facts.name) == (SCHEMA, name)]
+    return decode(b"".join(data for part in parts for data in source.read(part)), _WHAT)
 
 
 def _revisions(session: Session, schema: str) -> tuple[str, ...]:

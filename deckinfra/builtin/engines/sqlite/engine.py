@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError
-from deckinfra.ports import VERSION_TABLE, DatabaseState, Kept, Shadow, Snapshot
+from deckinfra.ports import VERSION_TABLE, DatabaseState, Kept, Shadow, Snapshot, SnapshotReader
+from deckinfra.system.files import sync_file
 from deckinfra.system.locks import file_lock
 from deckinfra.system.processes import Owner
 
 from . import kept, swap
 from .connection import BUSY_TIMEOUT, opened
+from .importing import SCRIPT_ENDS, run_script
 from .inspect import tables
+from .script import script_of
 from .shadow import SqliteShadow
 from .snapshot import taken
 from .workspace import Workspace, remove
+
+_LASTING: Final = ("page_size", "encoding")
 
 
 class SqliteEngine:
@@ -29,6 +35,7 @@ class SqliteEngine:
 
     name = "sqlite"
     dialects = frozenset({"sqlite"})
+    script_ends = SCRIPT_ENDS
 
     def __init__(self, url: DatabaseURL, *, patience: float = BUSY_TIMEOUT) -> None:
         self.url = url
@@ -71,6 +78,22 @@ class SqliteEngine:
         with self._workspace.scratch("shadow") as path:
             yield SqliteShadow(self._workspace, path)
 
+    def script(self, source: SnapshotReader) -> Iterator[bytes]:
+        """Write a snapshot as SQL, from a copy of it; see :mod:`.script`."""
+        with self._workspace.scratch("shadow") as path:
+            SqliteShadow(self._workspace, path).load(source)
+            yield from script_of(path)
+
+    def run(self, shadow: Shadow, script: Iterator[bytes]) -> Sequence[str]:
+        """Run a dump in the empty file; see :mod:`.importing`."""
+        assert isinstance(shadow, SqliteShadow)
+        run_script(shadow.path, script, like=self._form())
+        try:
+            sync_file(shadow.path)
+        except OSError as error:
+            raise self._workspace.failed(error) from error
+        return ()
+
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
         """Write the shadow's pages into the live file in one transaction; see :mod:`.swap`."""
         assert isinstance(shadow, SqliteShadow)
@@ -99,3 +122,10 @@ class SqliteEngine:
             left.append((path.name, "restore"))
         live = self._workspace.live
         return [*done, *(f"removed {name}, which a {who} that died left beside {live}" for name, who in left)]
+
+    def _form(self) -> Mapping[str, str]:
+        """Give what SQLite does not let change in the live file while somebody has it open."""
+        if self._workspace.has_live():
+            with suppress(DatabaseError), opened(self._workspace.live, patience=self._workspace.patience) as connection:
+                return {name: str(*connection.execute(f"PRAGMA {name}").fetchone()) for name in _LASTING}
+        return {}
