@@ -117,8 +117,9 @@ class Watch:
     def _has_failed(self, service: Service) -> bool:
         """Whether it has failed since this was made.
 
-        One that was unhealthy before may get well; one that had its time to start, and became so, had its chance. A
-        password that is refused for some time stays refused.
+        One that was unhealthy before may get well; one that had its time to start, and became so, had its chance:
+        also one that was started since, and was unhealthy when it was first looked at, as on a machine that has much
+        to do. A password that is refused for some time stays refused.
         """
         if time.monotonic() - self._refused.get(service.name, math.inf) >= _PATIENCE:
             return True
@@ -128,7 +129,8 @@ class Watch:
         if not self.has_started and 0 < earlier <= service.restarts:
             return False  # it ended again and again before, and is about to make room for a newer one
         restarts = service.restarts - (earlier if earlier <= service.restarts else 0)
-        unhealthy = service.health == "unhealthy" and service.name in self._began
+        began = service.name in self._began or service.started != self._earlier[service.name].started
+        unhealthy = service.health == "unhealthy" and began
         return service.failed or unhealthy or restarts >= RESTARTS
 
     def _has_changed(self, service: Service) -> bool:
