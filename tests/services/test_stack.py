@@ -149,6 +149,8 @@ def test_a_container_that_makes_room_for_a_newer_one_is_no_failure(stack_project
 
 def test_an_interrupted_start_leaves_what_was_started(stack_project: StackProject) -> None:
     code = (
+        # Shells start background jobs with the signal ignored, and so would be this process.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from deckinfra.app import open_project; from deckinfra.testing import RecordingReporter\n"
         "class Loud(RecordingReporter):\n"
         "    def note(self, text): print(text, flush=True)\n"

@@ -122,6 +122,8 @@ def test_what_a_new_container_needs_and_cannot_have_is_an_error(stack_project: S
 
 def test_a_new_container_that_is_interrupted_is_stopped_and_gone(stack_project: StackProject) -> None:
     code = (
+        # Shells start background jobs with the signal ignored, and so would be this process.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from deckinfra.app import open_project\n"
         f"stack = open_project({str(stack_project.root)!r}, 'docker').environment.stack()\n"
         "stack.run('app', (), output=lambda piece: print(piece.decode(), end='', flush=True))"
