@@ -1,3 +1,37 @@
-"""Fixtures that every test may ask for."""
+"""Fixtures that every test may ask for, and the order of the files."""
+
+from pathlib import Path
+
+import pytest
 
 pytest_plugins = ("tests.support.servers", "tests.support.stacks")
+
+LONGEST = (
+    "stack/test_up.py",
+    "services/test_deploy.py",
+    "properties/test_server_round_trip.py",
+    "stack/test_tasks.py",
+    "mysql/test_kill.py",
+    "builtin/engines/mysql/test_kill.py",
+    "faults/test_kill.py",
+    "builtin/engines/mysql/test_faults.py",
+    "mysql/test_swap.py",
+    "tasks/test_db_migrate.py",
+    "tasks/test_db_restore.py",
+    "properties/test_round_trip.py",
+    "backend/test_load_faults.py",
+    "services/test_stack.py",
+    "contracts/test_engines.py",
+    "builtin/environments/docker/test_stack.py",
+    "builtin/engines/mysql/test_values.py",
+)
+"""The files that take minutes, from the longest on, as ``--durations=0`` shows them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first: of several that run at a time, the last to end is then a short one."""
+    here = Path(__file__).parent
+    ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
+    gone = [str(path) for path in ranks if not path.is_file()]
+    assert not gone, f"LONGEST names what is not there: {gone}"
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
