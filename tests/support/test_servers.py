@@ -20,6 +20,7 @@ def outcome(tmp_path: Path, **environ: str) -> str:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ("tests.support.servers",)\n')
     (tmp_path / "test_it.py").write_text("def test_it(mysql_server):\n    pass\n")
     values = os.environ | {"PATH": str(tmp_path), "PYTHONPATH": str(ROOT)} | environ
+    values["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # what else is installed takes longer to begin than the test
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, env=values, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout
