@@ -8,24 +8,26 @@ pytest_plugins = ("tests.support.servers", "tests.support.stacks")
 
 LONGEST = (
     "stack/test_up.py",
-    "services/test_deploy.py",
     "properties/test_server_round_trip.py",
-    "stack/test_tasks.py",
+    "services/test_deploy.py",
     "mysql/test_kill.py",
+    "stack/test_tasks.py",
     "builtin/engines/mysql/test_kill.py",
     "faults/test_kill.py",
-    "builtin/engines/mysql/test_faults.py",
-    "mysql/test_swap.py",
-    "tasks/test_db_migrate.py",
-    "tasks/test_db_restore.py",
-    "properties/test_round_trip.py",
-    "backend/test_load_faults.py",
     "services/test_stack.py",
-    "contracts/test_engines.py",
+    "tasks/test_db_migrate.py",
+    "builtin/engines/mysql/test_faults.py",
+    "tasks/test_db_restore.py",
     "builtin/environments/docker/test_stack.py",
+    "mysql/test_swap.py",
+    "properties/test_round_trip.py",
+    "contracts/test_engines.py",
+    "backend/test_load_faults.py",
     "builtin/engines/mysql/test_values.py",
 )
-"""The files that take minutes, from the longest on, as ``--durations=0`` shows them."""
+"""The files that take minutes, about from the longest on, as ``--durations=0`` shows them: such as bring up stacks,
+which take all of a small machine, between others.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
