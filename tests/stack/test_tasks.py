@@ -20,7 +20,7 @@ from tests.stack.support import REVISION, Images, Stack
 from tests.support.ports import free_port
 from tests.tasks.support import clean_environ
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(800)
 
 OURS = ("COMPOSE_", "STACK_", "CLASH_")
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.stack.support import REVISION, Images, Stack, docker, give, modes, owner, running
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(800)
 
 SECRETS = {"APP_SECRET_KEY", "DATABASE_ADMIN_PASSWORD", "DATABASE_PASSWORD"}
 
