@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from invoke.collection import Collection
 
 from deckinfra import errors
@@ -53,7 +54,17 @@ def test_every_task_and_every_option_has_its_place(project: Project) -> None:
 
 
 def test_the_common_options_are_on_the_tasks_that_the_page_says(project: Project) -> None:
-    destroying = {"db.restore", "db.undo-restore", "db.kept", "db.rollback", "db.prune", "stack.down", "deploy"}
+    destroying = {
+        "db.restore",
+        "db.undo-restore",
+        "db.export",
+        "db.import",
+        "db.kept",
+        "db.rollback",
+        "db.prune",
+        "stack.down",
+        "deploy",
+    }
     showing = {"test", "bench", "stack.logs", "stack.exec", "stack.shell", "db.shell"}
     for name, task in _tasks(project):
         options = _options(task)
@@ -132,3 +143,14 @@ def test_the_example_of_a_task_works(ready: Project) -> None:
     ready.write("plugins/report.py", example)
     (sizes,) = ready.invoke("report.sizes", "--json").document.items()
     assert ready.invoke("report.sizes").out.splitlines()[1].split() == [sizes[0], str(sizes[1])]
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+def test_every_command_on_a_page_is_one_that_there_is(project: Project, page: str) -> None:
+    tasks = dict(_tasks(project))
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for line in re.findall(r"\b(?:invoke|deckinfra) ((?:db|env|stack)\.[a-z-]+[^`\n|;()#]*)", text):
+        name, *words = line.split()
+        assert name in tasks, f"invoke {line}"
+        options = {word.partition("=")[0].removeprefix("--").rstrip(",:.") for word in words if word.startswith("--")}
+        assert options <= _options(tasks[name]) | COMMON, f"invoke {line}"

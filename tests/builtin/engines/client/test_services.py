@@ -10,7 +10,7 @@ import pytest
 from deckinfra.builtin.stores.directory import DirectoryStore
 from deckinfra.core.manifest import Manifest, Origin
 from deckinfra.core.silent import SilentReporter
-from deckinfra.errors import DatabaseError, RefusedError
+from deckinfra.errors import DatabaseError
 from deckinfra.mysql.names import quoted
 from deckinfra.ports import Engine
 from deckinfra.repository import Repository
@@ -124,7 +124,7 @@ def test_a_database_that_is_gone_is_brought_back(
     assert {**picture(server, database), "definitions": None} == {**before, "definitions": None}
 
 
-def test_a_definer_that_there_is_not_is_named_and_nothing_changes(
+def test_what_belongs_to_an_account_that_there_is_not_goes_to_the_applications(
     server: Server, database: str, repository: Repository, tmp_path: Path
 ) -> None:
     run(server, None, "CREATE USER passing_by@localhost")
@@ -133,8 +133,8 @@ def test_a_definer_that_there_is_not_is_named_and_nothing_changes(
     backed_up(engine, repository)
     run(server, database, "DROP PROCEDURE theirs")
     run(server, None, "DROP USER passing_by@localhost")
-    before = picture(server, database)
-    with pytest.raises(RefusedError, match="procedure 'theirs' belong to passing_by@localhost") as caught:
-        restored(engine, repository)
-    assert "CREATE USER `passing_by`@`localhost`" in caught.value.hint
-    assert picture(server, database) == before
+    restored(engine, repository)
+    ((definer,),) = run(
+        server, database, "SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_NAME = 'theirs'"
+    )
+    assert definer == run(server, database, "SELECT CURRENT_USER()")[0][0]
