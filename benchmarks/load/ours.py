@@ -30,6 +30,10 @@ class Ours:
         """Back up."""
         return self._run("backup")
 
+    def read(self) -> Measured:
+        """Read all that a backup reads, and store nothing."""
+        return self._run("read")
+
     def restore(self) -> Measured:
         """Load the latest snapshot, compare every row, and swap; what was replaced is dropped afterwards."""
         took = self._run("restore")
@@ -84,5 +88,9 @@ def _do(verb: str, url: str, password: str, store: str, threads: int) -> None:
         repository = Repository.open(place, create=True, level=_LEVEL, threads=threads, reporter=reporter)
         if verb == "backup":
             backup(engine, repository, origin, "bench", reporter)
+        elif verb == "read":
+            with engine.snapshot() as snapshot:
+                for _ in snapshot.chunks():
+                    pass
         else:
             restore(engine, repository, "latest", origin, reporter, timeout=10, before_swap=lambda manifest: None)
