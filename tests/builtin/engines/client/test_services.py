@@ -137,4 +137,4 @@ def test_what_belongs_to_an_account_that_there_is_not_goes_to_the_applications(
     ((definer,),) = run(
         server, database, "SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_NAME = 'theirs'"
     )
-    assert definer == run(server, database, "SELECT CURRENT_USER()")[0][0]
+    assert definer == "deck@%"
