@@ -65,6 +65,12 @@ def test_a_file_that_may_be_cut_off_is_refused_before_the_question(ready: Projec
     damaged = ready.invoke("db.import", "cut.sql.gz", "-y")
     assert (damaged.code, "cut.sql.gz is damaged" in damaged.err) == (8, True)
     assert _names(ready) == before
+    assert ready.invoke("db.export", "flipped.sql.zst").code == 0
+    flipped = bytearray((ready.root / "flipped.sql.zst").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    (ready.root / "flipped.sql.zst").write_bytes(flipped)
+    assert ready.invoke("db.import", "flipped.sql.zst", "-y", "--without-end").code == 8
+    assert _names(ready) == before
     (ready.root / "whole.sql.gz").write_bytes(packed)
     assert ready.invoke("db.import", "whole.sql.gz", "-y").code == 0
     assert ready.invoke("db.import", "odd.sql", "-y", "--without-end").code == 0
