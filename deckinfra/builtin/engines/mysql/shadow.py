@@ -10,7 +10,7 @@ from itertools import chain
 from threading import Lock
 from typing import Any, Final
 
-from deckinfra.core.documents import decode, field_of
+from deckinfra.core.documents import field_of
 from deckinfra.core.manifest import Facts, Part
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, DatabaseError, RefusedError
@@ -30,10 +30,10 @@ from .loading import load, takes_local_files, takes_turns
 from .parallel import spread
 from .preflight import Preflight
 from .ranges import Range, ranges_of
-from .reading import RANGE, TABLE, ParallelReader, key_of
+from .reading import RANGE, TABLE, ParallelReader, key_of, table_of
 from .rows import RowReader
 from .shape import Shape, shapes_in
-from .snapshot import SCHEMA, facts_of
+from .snapshot import described, facts_of
 
 LIMIT: Final = 24 * STATEMENT_LIMIT
 """Seconds that loading a part, or adding the keys of a table, may take."""
@@ -98,7 +98,7 @@ class MysqlShadow:
             return list(self._preflight.misfits(source.details))
         shapes, objects = self._taken(source)
         chosen, whole = {shape.name for shape in shapes}, sum(part.size for part in source.parts)
-        wanted = sum(part.size for part in source.parts if _table_of(part.facts) in chosen)
+        wanted = sum(part.size for part in source.parts if table_of(part.facts) in chosen)
         size = int(field_of(source.details, "on_disk", int, _WHAT) * wanted / whole) if whole else 0
         return list(self._preflight.needs(size, shapes, objects))
 
@@ -136,7 +136,7 @@ class MysqlShadow:
             elsewhere = rows_elsewhere(session, schema)
             sizes = Counter[str]()
             for part in self._parts.values():
-                sizes[_table_of(part.facts)] += part.size
+                sizes[table_of(part.facts)] += part.size
             ranges = [
                 each
                 for shape in sorted(shapes, key=lambda shape: -sizes[shape.name])
@@ -156,7 +156,7 @@ class MysqlShadow:
         """Give those of a snapshot's facts that this shadow's own are to be compared with."""
         if self._tables.are_all:
             return facts
-        return [each for each in facts if each.kind in _OF_TABLES and _table_of(each) in self._tables]
+        return [each for each in facts if each.kind in _OF_TABLES and table_of(each) in self._tables]
 
     @property
     def moving(self) -> Moving:
@@ -197,8 +197,8 @@ class MysqlShadow:
     ) -> None:
         """Load all parts with rows, of the largest tables first, and add a table's keys when all of its are there."""
         parts = [part for part in source.parts if part.facts.kind in {TABLE, RANGE}]
-        parts = [part for part in parts if _table_of(part.facts) in self._tables]
-        if any(_table_of(part.facts) not in shapes for part in parts):
+        parts = [part for part in parts if table_of(part.facts) in self._tables]
+        if any(table_of(part.facts) not in shapes for part in parts):
             raise DamagedError(f"{_WHAT} has rows of a table that it does not describe")
         schema, vendor = self.scratch.name, self._server.vendor
         with self._connect() as session:
@@ -250,8 +250,7 @@ class MysqlShadow:
 
     def _taken(self, source: SnapshotReader) -> tuple[list[Shape], ObjectSet]:
         """Give the tables that are meant, and what is to be around them."""
-        shapes = [Shape.parse(each, _WHAT) for each in field_of(_read(source, "tables"), "tables", list, _WHAT)]
-        objects = ObjectSet.from_document(_read(source, "objects"), _WHAT)
+        shapes, objects = described(source)
         self._without = frozenset(map(str, source.details.get("without_rows", ())))
         if self._tables.are_all:
             return shapes, objects
@@ -277,7 +276,7 @@ def _rounds(parts: Iterable[Part], alone: Container[str]) -> list[tuple[str, Seq
     """Give what to load at a time, each with its table: of the largest tables first, of those ``alone`` all at once."""
     found: dict[str, list[Part]] = {}
     for part in parts:
-        found.setdefault(_table_of(part.facts), []).append(part)
+        found.setdefault(table_of(part.facts), []).append(part)
     rounds: list[tuple[str, Sequence[Part]]] = []
     for table, own in sorted(found.items(), key=lambda item: -sum(part.size for part in item[1])):
         own.sort(key=lambda part: _start_of(part.facts))
@@ -289,16 +288,6 @@ def _start_of(facts: Facts) -> tuple[bool, int]:
     """Give something to sort the ranges of a table by: only the first one has no beginning."""
     start = facts.name.rpartition(" ")[2] if facts.kind == RANGE else ""
     return (bool(start), int(start or 0))
-
-
-def _table_of(facts: Facts) -> str:
-    """Give the table that facts are of."""
-    return facts.name.rpartition(" ")[0] if facts.kind == RANGE else facts.name
-
-
-def _read(source: SnapshotReader, name: str) -> Mapping[str, Any]:
-    parts = [part for part in source.parts if (part.facts.kind, part.facts.name) == (SCHEMA, name)]
-    return decode(b"".join(data for part in parts for data in source.read(part)), _WHAT)
 
 
 def _bounds(details: Mapping[str, Any]) -> Mapping[str, Sequence[int]]:

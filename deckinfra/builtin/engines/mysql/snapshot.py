@@ -87,7 +87,7 @@ def facts_of(survey: Survey, shapes: Sequence[Shape], reader: ParallelReader) ->
     return [*tables, *reader.facts, *object_facts(survey.restorable), default_facts(survey.default)]
 
 
-def described(source: SnapshotReader) -> tuple[Sequence[Shape], ObjectSet]:
+def described(source: SnapshotReader) -> tuple[list[Shape], ObjectSet]:
     """Give the tables of a stored snapshot, and what stands around them; a :class:`DamagedError` otherwise."""
     tables, objects = (_documented(source, name) for name in ("tables", "objects"))
     shapes = [Shape.parse(each, _WHAT) for each in field_of(tables, "tables", list, _WHAT)]
