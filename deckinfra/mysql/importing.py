@@ -130,14 +130,14 @@ class _Runner:
             self._enter(statement, code, verdict)
         elif verdict.act is Act.MAKE:
             self._hold_back(statement)
-        elif verdict.act in {Act.RUN, Act.SET}:
+        elif verdict.act in {Act.RUN, Act.FILL, Act.SET}:
             self._run(statement, code, verdict)
         if verdict.charset or verdict.collation:
             self._set_default(verdict)
 
     def _run(self, statement: Statement, code: bytes, verdict: Verdict) -> None:
         state = self._state
-        if verdict.act is Act.RUN:
+        if verdict.act is not Act.SET:
             modes = set(state.mode.split(","))
             if misread := modes & _MISREAD:
                 raise _refused(statement, code, f"tables under the sql_mode {', '.join(sorted(misread))} are not taken")
@@ -163,7 +163,7 @@ class _Runner:
                 f"line {statement.line:,} ('{_shown(code)}'): {error.message}",
                 hint=f"{_SAFE} Is the dump of a server of another kind, or of a newer one? {error.hint}",
             ) from error.__cause__
-        if warned and verdict.act is Act.RUN and len(self._state.warnings) < _SHOWN:
+        if warned and verdict.act is Act.FILL and len(self._state.warnings) < _SHOWN:
             for level, number, text in session.query("SHOW WARNINGS"):
                 if level != "Note" and number != _IGNORED and len(self._state.warnings) < _SHOWN:
                     self._state.warnings[f"{text} ({number}, line {statement.line:,})"] = None

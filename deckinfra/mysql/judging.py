@@ -22,6 +22,7 @@ class Act(Enum):
     """What is to be done with a statement."""
 
     RUN = "run"
+    FILL = "fill"
     SET = "set"
     MAKE = "make"
     LEAVE = "leave"
@@ -189,7 +190,7 @@ def _of_insert(code: bytes) -> Verdict:
     values = _VALUES.match(code, found.end())
     if values is None or values.end() != len(code):
         return _refused("among the values there is what is none: a name, a function or a query")
-    return Verdict(Act.RUN)
+    return Verdict(Act.FILL)
 
 
 def _of_table(code: bytes, live: str) -> Verdict:

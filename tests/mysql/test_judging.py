@@ -12,15 +12,17 @@ CREATE TABLE IF NOT EXISTS a (n int DEFAULT nextval(`live`.`s`), FOREIGN KEY (n)
 ALTER TABLE `a` ADD CONSTRAINT `c` FOREIGN KEY (`b`) REFERENCES `d` (`e`)
 ALTER TABLE `a` DISABLE KEYS
 DROP TABLE IF EXISTS `a`, `b`
-INSERT INTO `a` VALUES (1,-2.5e-7,NULL,'it''s \' ;',_binary 'a\0b',0xFF,b'01',X'00',DEFAULT),(.5,"x",1e5,+3,TRUE)
-INSERT IGNORE INTO `a``b` (`x`, y) VALUES (CAST(_binary'7' AS UNSIGNED),CONVERT(_binary'{}' USING utf8mb4))
-REPLACE INTO a VALUES (COALESCE(NULL, FROM_UNIXTIME(4294967295.999999), _utf8mb4'x' ))
 START TRANSACTION
 COMMIT
 CREATE SEQUENCE `s` start with 1 minvalue -5 maxvalue 922 increment by 1 cache 1000 nocycle ENGINE=InnoDB
 DO SETVAL(`s`, 5, 0)
 SELECT SETVAL(`s`, -5, 0)
 ANALYZE TABLE `a` UPDATE HISTOGRAM ON `b` WITH 100 BUCKETS
+"""
+FILL = r"""
+INSERT INTO `a` VALUES (1,-2.5e-7,NULL,'it''s \' ;',_binary 'a\0b',0xFF,b'01',X'00',DEFAULT),(.5,"x",1e5,+3,TRUE)
+INSERT IGNORE INTO `a``b` (`x`, y) VALUES (CAST(_binary'7' AS UNSIGNED),CONVERT(_binary'{}' USING utf8mb4))
+REPLACE INTO a VALUES (COALESCE(NULL, FROM_UNIXTIME(4294967295.999999), _utf8mb4'x' ))
 """
 SET = r"""
 SET NAMES utf8mb4
@@ -133,6 +135,7 @@ mysqldump: [Warning] Using a password on the command line interface can be insec
     ("act", "script"),
     [
         (Act.RUN, RUN),
+        (Act.FILL, FILL),
         (Act.SET, SET),
         (Act.MAKE, MAKE),
         (Act.LEAVE, LEAVE),
