@@ -52,8 +52,6 @@ class LiveDatabase:
         with self.server.connect() as session:
             if default_of(session, self.database) is None:
                 return DatabaseState(False, 0, (), self.server.version)
-            if self.server.vendor == "mysql":
-                session.execute("SET SESSION information_schema_stats_expiry = 0")
             names = tuple(name for name in tables(session, self.database) if name != VERSION_TABLE)
             return DatabaseState(True, size(session, self.database), names, self.server.version)
 

@@ -55,6 +55,7 @@ SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout =
     SESSION sql_safe_updates = 0, SESSION sql_auto_is_null = 0, SESSION completion_type = 0,
     SESSION foreign_key_checks = 1, SESSION unique_checks = 1, SESSION sql_notes = 1
     /*!50708 , SESSION max_execution_time = 0 */
+    /*!80000 , SESSION information_schema_stats_expiry = 0 */
     /*!80030 , SESSION show_gipk_in_create_table_and_information_schema = 1 */
     /*!80400 , SESSION restrict_fk_on_non_standard_key = 0 */
     /*M! , SESSION max_statement_time = 0, SESSION idle_transaction_timeout = 0,
@@ -62,8 +63,8 @@ SET SESSION lock_wait_timeout = {LOCK_SLICE}, SESSION innodb_lock_wait_timeout =
         SESSION check_constraint_checks = 1, SESSION sql_if_exists = 0, SESSION system_versioning_asof = DEFAULT */
 """
 """What every connection of ours goes by, for a server hands its global values to whoever connects: limits that leave
-rows out or end a statement, statements that are refused, warnings that are not given. Of the comments, MySQL runs those
-from its own versions on, MariaDB those with an ``M``."""
+rows out or end a statement, statements that are refused, warnings that are not given, sizes that are a day old. Of the
+comments, MySQL runs those from its own versions on, MariaDB those with an ``M``."""
 
 _TRANSACTIONS: Final = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE"
 

@@ -44,7 +44,7 @@ from .objects import NOTHING, ObjectSet
 from .processes import blockers
 from .rehearsal import rehearse
 from .server import Session
-from .tables import Default, default_of, refuse_crossing, tables
+from .tables import Default, default_of, drop_dangling, refuse_crossing, refuse_dangling, tables
 from .workspace import Workspace
 
 _PAUSE: Final = 0.5
@@ -78,12 +78,18 @@ def swap(workspace: Workspace, source: Source, reason: str, locks: tuple[NamedLo
     server.require_supported()
     with workspace.made() as session:
         old = ObjectSet.of(session, workspace.database) if default_of(session, workspace.database) else ObjectSet()
+        leaving = source.moving.leaving(tables(session, workspace.database))
+        refuse_dangling(session, workspace.database, leaving)
         rehearsed = _rehearsed(workspace, session, source)
         broken = rehearse(session, source.schema, rehearsed, old, strict=not source.put_back)
         if broken:
             reason = f"{reason}, but for {', '.join(map(str, broken))}: what that stands on is missing"
             left_out = ObjectSet(tuple(dict.fromkeys((*source.left_out.objects, *broken))))
             source = replace(source, objects=source.objects.without(broken), left_out=left_out)
+        comes_whole = source.moving.around and not source.put_back
+        dangling = drop_dangling(session, source.schema) if comes_whole else ()
+        if dangling:
+            reason = f"{reason}, but for {', '.join(dangling)}: what that leads to is missing"
         deadline = time.monotonic() + server.patience
         while True:
             for lock in locks:

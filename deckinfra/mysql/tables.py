@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 from deckinfra.errors import RefusedError
 
 from .definitions import ROUTINES
+from .names import qualified, quoted
 from .server import Session
 
 _TABLE_TYPES: Final = ("BASE TABLE", "SYSTEM VERSIONED", "SEQUENCE", "VIEW", "TEMPORARY")
@@ -110,6 +112,21 @@ def crossing_foreign_keys(session: Session, schema: str) -> tuple[str, ...]:
     )
 
 
+def dangling_foreign_keys(session: Session, schema: str) -> tuple[tuple[str, str, str], ...]:
+    """Give the foreign keys of ``schema`` that lead to a table of it that is not there: table, key, and where to.
+
+    As they are left by who drops a table while the server's ``foreign_key_checks`` are off. When their table moves into
+    another schema, they lead into the old one still.
+    """
+    rows = session.query(
+        "SELECT DISTINCT TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE "
+        "WHERE TABLE_SCHEMA = %s AND REFERENCED_TABLE_SCHEMA = TABLE_SCHEMA ORDER BY 1, 2",
+        schema,
+    )
+    there = set(tables(session, schema)) if rows else set()
+    return tuple((table, name, parent) for table, name, parent in rows if parent not in there)
+
+
 def misprinted_foreign_keys(session: Session, schema: str) -> tuple[str, ...]:
     """Give the foreign keys that MariaDB prints so that nobody can read them back; each is named with its table.
 
@@ -131,6 +148,26 @@ def refuse_crossing(session: Session, schema: str) -> None:
             f"{key}, across two schemas",
             hint="Nothing was changed. Restoring one of the two would tear them apart; drop the foreign key first.",
         )
+
+
+def drop_dangling(session: Session, schema: str) -> tuple[str, ...]:
+    """Drop the foreign keys of a ``schema`` that nobody uses which lead nowhere; gives each with where it led."""
+    found = dangling_foreign_keys(session, schema)
+    for table, name, _ in found:
+        session.execute(f"ALTER TABLE {qualified(schema, table)} DROP FOREIGN KEY {quoted(name)}")
+    return tuple(f"foreign key '{name}' of {table}" for table, name, _ in found)
+
+
+def refuse_dangling(session: Session, schema: str, leaving: Collection[str]) -> None:
+    """Raise :class:`RefusedError` if a foreign key of live tables that leave ``schema`` leads to none that is there."""
+    for table, name, parent in dangling_foreign_keys(session, schema):
+        if table in leaving:
+            raise RefusedError(
+                f"foreign key '{name}' leads from table {table} to {parent}, which is not there: kept with the tables "
+                f"that are replaced, it would lead to the new {parent}, and hold its rows",
+                hint=f"Nothing was changed. Run ALTER TABLE {quoted(table)} DROP FOREIGN KEY {quoted(name)}, then this "
+                "again: the tables that come bring their own.",
+            )
 
 
 def unsupported_objects(session: Session, schema: str) -> tuple[str, ...]:

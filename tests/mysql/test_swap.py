@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from deckinfra.errors import LockedError
+from deckinfra.errors import LockedError, RefusedError
 from deckinfra.mysql import ObjectSet
 from deckinfra.mysql.names import quoted
 from tests.mysql.support import (
@@ -119,6 +119,30 @@ def test_a_view_that_carries_a_tables_name_is_there_again_when_a_swap_is_taken_b
     restore(server, live_of(server, database), "new", new)
     assert run(server, database, "SELECT COUNT(*) FROM only_new") == [(0,)]
     assert run(server, database, "SHOW TABLES LIKE 'deckinfra%'") == []
+
+
+def test_a_foreign_key_to_a_table_that_is_gone_holds_nothing_of_another_state(server: Server, database: str) -> None:
+    without_parent = ["SET foreign_key_checks = 0", "DROP TABLE parent"]
+    fill(server, database, "old", objects=False)
+    run(server, database, *without_parent)
+    run(server, database, "ALTER TABLE plain DROP FOREIGN KEY fk_plain")
+    live, before = live_of(server, database), picture(server, database)
+
+    with pytest.raises(RefusedError, match="from table child item to parent, which is not there") as caught:
+        restore(server, live, "new", ObjectSet())
+    assert picture(server, database) == before
+    _, _, statement = caught.value.hint.partition("Run ")
+    run(server, database, statement.partition(", then")[0])
+    restore(server, live, "new", ObjectSet())
+    run(server, database, "DELETE FROM `child item`", "DELETE FROM plain", "DELETE FROM parent")
+
+    with live.lock("db.restore", timeout=10), live.scratch("db.restore") as scratch:
+        fill(server, scratch.name, "again", objects=False)
+        run(server, scratch.name, *without_parent)
+        kept = live.swap(scratch, "again", ObjectSet())
+    assert kept is not None
+    assert "'fk_child' of child item, foreign key 'fk_plain' of plain: what that leads to" in kept.reason
+    assert "__scratch" not in str(picture(server, database)["definitions"])
 
 
 def test_a_kept_state_of_which_nothing_is_written_down_any_more_is_named(server: Server, database: str) -> None:

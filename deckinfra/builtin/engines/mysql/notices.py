@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from deckinfra.mysql import Session, unsupported_objects
 from deckinfra.mysql.survey import Survey
-from deckinfra.mysql.tables import rows_elsewhere
+from deckinfra.mysql.tables import dangling_foreign_keys, rows_elsewhere
 
 from .point import ONE_CONNECTION, Point
 from .shape import Shape
@@ -35,6 +35,9 @@ def of_schema(session: Session, schema: str, survey: Survey, shapes: Sequence[Sh
     present = [name for (name,) in versioned if name not in with_history]
     if present:
         found.append(f"of {_listed(present)} the present rows are in the backup, not their history")
+    dangling = [f"'{name}' of {table}" for table, name, _ in dangling_foreign_keys(session, schema)]
+    if dangling:
+        found.append(f"a restore leaves out what leads to tables that are not there: foreign keys {_listed(dangling)}")
     counted = session.query(
         "SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME) FROM information_schema.COLUMNS "
         "WHERE TABLE_SCHEMA = %s AND COLUMN_DEFAULT LIKE 'nextval(%%' ORDER BY TABLE_NAME, ORDINAL_POSITION",

@@ -208,11 +208,15 @@ def _periods(session: Session, schema: str) -> dict[str, tuple[Column, Column]]:
 
 
 def _keys(session: Session, schema: str) -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Give each table's best key: the primary one, else the first unique one of whole columns that are never NULL."""
+    """Give each table's best key: the primary one, else the first unique one of whole columns that are never NULL.
+
+    Not one that the server is told not to use, INVISIBLE or IGNORED: it cannot be asked for.
+    """
     found: dict[tuple[str, str], list[str | None]] = {}
     for table, index, column, prefix, nullable in session.query(
         "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, SUB_PART, NULLABLE FROM information_schema.STATISTICS "
         "WHERE TABLE_SCHEMA = %s AND NON_UNIQUE = 0 AND INDEX_TYPE = 'BTREE' "
+        "/*!80000 AND IS_VISIBLE = 'YES' */ /*M!100600 AND IGNORED = 'NO' */ "
         "ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
         schema,
     ):
