@@ -71,6 +71,8 @@ class DatabaseURL:
     database: str = ""
     query: str = ""
     password: Secret | None = field(default=None, repr=False)
+    within: bool = field(default=False, repr=False, compare=False)
+    """Whether the way there does not leave this machine, so that nobody has to hide what is said on it."""
 
     @classmethod
     def parse(cls, text: str) -> DatabaseURL:

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, RefusedError
 
-from .faults import translated
+from .faults import code_of, translated
 
 if TYPE_CHECKING:
     import pymysql
@@ -71,6 +71,10 @@ _TRANSACTIONS: Final = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ,
 _NAME: Final = re.compile(r"`(?:[^`]|``)*`")
 _OPTIONS: Final = {"ssl_ca", "ssl_cert", "ssl_key", "unix_socket"}
 """What a URL may hold behind its question mark that the driver takes as it is."""
+
+_ONLY_WITH_TLS: Final = {1045, 3159, 4150}
+"""What servers say to who comes without TLS and must not: MySQL's ``require_secure_transport``, MariaDB's, and both to
+an account that is to be ``REQUIRE SSL``, as to a wrong password."""
 
 
 class Session:
@@ -204,10 +208,20 @@ class Server:
             return session.query(f"SELECT {expression}")[0][0]
 
     def _opened(self, schema: str | None, loading: bool) -> pymysql.Connection[Any]:
+        """Connect; without TLS, which doubles what reading costs, where the way to the server stays on this machine."""
+        options: dict[str, Any] = {name: value for name, value in parse_qsl(self.url.query) if name in _OPTIONS}
+        if self.url.within and not options:
+            try:
+                return self._connected(schema, loading, {"ssl_disabled": True})
+            except DatabaseError as error:
+                if code_of(error) not in _ONLY_WITH_TLS:
+                    raise
+        return self._connected(schema, loading, options)
+
+    def _connected(self, schema: str | None, loading: bool, options: dict[str, Any]) -> pymysql.Connection[Any]:
         import pymysql
 
         url = self.url
-        options: dict[str, Any] = {name: value for name, value in parse_qsl(url.query) if name in _OPTIONS}
         try:
             with translated(url, connecting=True):
                 connection = pymysql.connect(

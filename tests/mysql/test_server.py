@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,7 @@ from deckinfra.errors import DatabaseError, LockedError
 from deckinfra.mysql import Server as Account
 from deckinfra.mysql.server import CONNECT_LIMIT
 from tests.mysql.support import connect, fill, run, url_of
-from tests.support.servers import Server, docker
+from tests.support.servers import PASSWORD, Server, docker
 
 
 def _error(url: DatabaseURL, statement: str = "SELECT 1", schema: str | None = None) -> DatabaseError:
@@ -103,3 +104,23 @@ def test_what_a_server_refuses_is_told_in_its_own_words(server: Server) -> None:
     error = _error(url_of(server, "first"), "SELECT 1 FROM DUAL WHERE")
     assert "refused a statement: You have an error in your SQL syntax" in error.message
     assert "doctor" not in error.hint
+
+
+def test_what_stays_on_this_machine_is_not_enciphered_unless_the_server_wants_it(server: Server) -> None:
+    away = url_of(server, "first")
+    here, name = replace(away, within=True), f"tls{secrets.token_hex(4)}"
+
+    def cipher(url: DatabaseURL) -> str:
+        with Account(url).connect() as session:
+            return str(session.query("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1])
+
+    assert (bool(cipher(away)), bool(cipher(here))) == (True, False)
+    server.as_root(f"CREATE USER {name}@'%%' IDENTIFIED BY %s REQUIRE SSL", PASSWORD)
+    run(server, None, "SET GLOBAL require_secure_transport = ON")
+    try:
+        assert cipher(here)
+        run(server, None, "SET GLOBAL require_secure_transport = OFF")
+        assert cipher(replace(here, username=name, password=Secret(PASSWORD)))
+    finally:
+        run(server, None, "SET GLOBAL require_secure_transport = OFF", f"DROP USER {name}@'%'")
+    assert "password" in _error(replace(here, password=Secret("wrong"))).message

@@ -50,7 +50,7 @@ class DockerEnvironment:
         if not service:
             return url
         host, port = self._stack.address(service, url.port or DATABASE_PORT)
-        return replace(url, host=host, port=port)
+        return replace(url, host=host, port=port, within=True)
 
     def database_label(self) -> str:
         """Give the URL as it is configured: the same in the stack's own containers."""

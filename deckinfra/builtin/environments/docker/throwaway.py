@@ -115,7 +115,7 @@ class Throwaways:
         try:
             self._engine.launch(recipe.image, name, {**recipe.options(like, password), "labels": labels})
             output(f"waiting for {recipe.image} in {name} to answer, at most {timeout:g} s\n".encode())
-            url = replace(like, username=_ROOT, password=password, host="127.0.0.1", port=None, query="")
+            url = replace(like, username=_ROOT, password=password, host="127.0.0.1", port=None, query="", within=True)
             yield self._awaited(name, url, recipe.image, timeout)
         finally:
             # What cannot be removed now stays labelled, and the next one does it.
