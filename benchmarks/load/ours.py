@@ -81,7 +81,8 @@ def _do(verb: str, url: str, password: str, store: str, threads: int) -> None:
     from deckinfra.services.backup import backup
     from deckinfra.services.restore import restore
 
-    account = replace(DatabaseURL.parse(url), password=Secret(password))
+    # The server is in a container of this machine, as in a stack.
+    account = replace(DatabaseURL.parse(url), password=Secret(password), within=True)
     engine = MysqlEngine(account, account, chosen(os.environ), connections=threads)
     origin, reporter = Origin("deck", "bench"), SilentReporter()
     with closing(DirectoryStore(Path(store))) as place:
