@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deckinfra.composition import Composition, Remote
 from deckinfra.core.silent import SilentReporter
-from deckinfra.errors import ConfigurationError, RefusedError
+from deckinfra.errors import ConfigurationError, RefusedError, UsageError
 from deckinfra.plugins import PluginManager
 from deckinfra.settings.project import read_project
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckinfra.core.manifest import Manifest
     from deckinfra.core.retention import Policy
     from deckinfra.core.settings import Problem
-    from deckinfra.ports import Kept, Reporter, Tables
+    from deckinfra.ports import Engine, Kept, Reporter, Tables
     from deckinfra.services.results import (
         DeployResult,
         DrillResult,
@@ -225,20 +225,23 @@ class App(Composition):
         """
         from deckinfra.ports import ALL_TABLES
         from deckinfra.services.backup import backup
+        from deckinfra.services.selecting import with_accounts
         from deckinfra.settings.groups import BackupSettings
 
         with self._phase("backup"):
-            self.engine.state()
+            settings = self.settings.group(BackupSettings)
+            engine = with_accounts(self.engine, self.reporter) if settings.backup_accounts else self.engine
+            engine.state()
             self.plugins.before("backup", project=self)
             with self.repository(remote, create=init or not self.is_chosen(remote)) as repository:
                 manifest = backup(
-                    self.engine,
+                    engine,
                     repository,
                     self.origin,
                     self.environment.database_label(),
                     self.reporter,
                     tables=tables or ALL_TABLES,
-                    rate_limit=self.settings.group(BackupSettings).backup_rate_limit * _MIB,
+                    rate_limit=settings.backup_rate_limit * _MIB,
                 )
             self.plugins.after("backup", project=self, manifest=manifest)
             return manifest
@@ -299,20 +302,38 @@ class App(Composition):
                 )
 
     def restore(
-        self, snapshot: str = "latest", remote: Remote = None, *, tables: Tables | None = None, into: str | None = None
+        self,
+        snapshot: str = "latest",
+        remote: Remote = None,
+        *,
+        tables: Tables | None = None,
+        into: str | None = None,
+        accounts: bool = False,
     ) -> RestoreResult:
         """Make a snapshot the live database, once it is loaded beside it and verified; the old state is kept.
 
         With ``tables``, only these are replaced. With ``into``, a new database of that name on the same server (or a
-        new file) is made of it, and the live one stays as it is; plugins are not called then.
+        new file) is made of it, and the live one stays as it is; plugins are not called then. With ``accounts``, those
+        of the snapshot that are not there are made, and all of them have their rights on the database again.
         """
         from deckinfra.ports import ALL_TABLES
         from deckinfra.services.restore import restore, restore_into
+        from deckinfra.services.selecting import with_accounts
+
+        if accounts and tables is not None:
+            raise UsageError(
+                "some tables alone are to be restored, and accounts, too",
+                hint="Nothing was changed. Leave --tables or --accounts out.",
+            )
+
+        def engine_of(manifest: Manifest) -> Engine:
+            engine = self.engine_of(manifest, into)
+            return with_accounts(engine, self.reporter) if accounts else engine
 
         if into is not None:
             with self.repository(remote) as repository:
                 manifest = repository.snapshots.find(snapshot, self.origin)
-                engine = self.engine_of(manifest, into)
+                engine = engine_of(manifest)
                 return restore_into(
                     engine, repository, manifest, self.reporter, timeout=LOCK_TIMEOUT, tables=tables or ALL_TABLES
                 )
@@ -320,7 +341,7 @@ class App(Composition):
             with self.repository(remote) as repository:
                 manifest = repository.snapshots.find(snapshot, self.origin)
                 result = restore(
-                    self.engine_of(manifest),
+                    engine_of(manifest),
                     repository,
                     manifest.id,
                     self.origin,

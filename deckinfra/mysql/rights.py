@@ -35,6 +35,47 @@ class _Grant:
     who: str
 
 
+@dataclass(frozen=True)
+class Naming:
+    """How a server reads names of schemas in grants: all of them to the letter, or ``%`` and ``_`` for others.
+
+    ``folds`` says whether it takes small and capital letters for the same.
+    """
+
+    literal: bool
+    folds: bool
+
+    @classmethod
+    def of(cls, session: Session) -> Naming:
+        """Ask the server."""
+        folds = session.query("SELECT @@lower_case_table_names")[0][0]
+        return cls(_is_mysql(session) and _are_names_literal(session), bool(folds))
+
+    def pattern(self, schema: str) -> str:
+        """Give how a grant names ``schema``, and no other."""
+        return schema if self.literal else re.sub(r"([\\%_])", r"\\\1", schema)
+
+    def is_same(self, name: str, schema: str) -> bool:
+        """Whether a name that stands for itself is this schema's."""
+        return name.casefold() == schema.casefold() if self.folds else name == schema
+
+    def fits(self, pattern: str, schema: str) -> bool:
+        """Whether the name of a schema in a grant, where ``%`` and ``_`` stand for others unless escaped, fits."""
+        if self.literal:
+            return self.is_same(pattern, schema)
+        parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+        text = "".join({"%": ".*", "_": "."}.get(part, re.escape(part[-1])) for part in parts)
+        return re.fullmatch(text, schema, re.DOTALL | (re.IGNORECASE if self.folds else 0)) is not None
+
+    def beyond(self, pattern: str, schema: str) -> str | None:
+        """Give what stands in a pattern behind the name of ``schema``; None if it does not begin with that."""
+        if self.literal:
+            return "" if self.is_same(pattern, schema) else None
+        spelled = "".join(rf"\\?{re.escape(letter)}" for letter in schema)
+        found = re.match(spelled, pattern, re.IGNORECASE if self.folds else 0)
+        return pattern[found.end() :] if found else None
+
+
 def missing_rights(session: Session, schema: str) -> tuple[str, ...]:
     """Give what this account lacks to see all of ``schema``; nothing if it sees all.
 
@@ -42,15 +83,24 @@ def missing_rights(session: Session, schema: str) -> tuple[str, ...]:
     ``SHOW CREATE ROUTINE`` (MariaDB). Rights of active roles count, rights on single tables do not. In doubt, as where
     several patterns of names give a right and not all do, it lacks it.
     """
-    version, folds, role = session.query("SELECT VERSION(), @@lower_case_table_names, CURRENT_ROLE()")[0]
-    mysql = "mariadb" not in version.lower()
-    # MariaDB tells of the active role unasked.
-    using = f" FOR CURRENT_USER() USING {role}" if mysql and role and role != "NONE" else ""
-    grants = _grants(row[0] for row in session.query(f"SHOW GRANTS{using}"))
-    literal = mysql and _are_names_literal(session)
-    held = _held(grants, schema, literal=literal, folds=bool(folds))
+    grants = _own(session)
+    held = _held(grants, schema, Naming.of(session))
     lacking = [right for right in _READING if not held & {right, *_ALL}]
-    return (*lacking, *_lacking_of_routines(grants, held, mysql=mysql))
+    return (*lacking, *_lacking_of_routines(grants, held, mysql=_is_mysql(session)))
+
+
+def has_everywhere(session: Session, right: str) -> bool:
+    """Whether this account, or an active role of it, has a right on all databases."""
+    given = [grant.rights for grant in _own(session) if grant.place == _EVERYWHERE and not grant.taken]
+    return bool(frozenset().union(*given) & {right, *_ALL})
+
+
+def _own(session: Session) -> list[_Grant]:
+    """Read what this account and its active roles may do."""
+    role = session.query("SELECT CURRENT_ROLE()")[0][0]
+    # MariaDB tells of the active role unasked.
+    using = f" FOR CURRENT_USER() USING {role}" if _is_mysql(session) and role and role != "NONE" else ""
+    return _grants(row[0] for row in session.query(f"SHOW GRANTS{using}"))
 
 
 def _lacking_of_routines(grants: list[_Grant], held: frozenset[str], *, mysql: bool) -> tuple[str, ...]:
@@ -73,18 +123,18 @@ def _grants(lines: Iterable[str]) -> list[_Grant]:
     return found
 
 
-def _held(grants: list[_Grant], schema: str, *, literal: bool, folds: bool) -> frozenset[str]:
+def _held(grants: list[_Grant], schema: str, naming: Naming) -> frozenset[str]:
     """Give the rights on all of a schema."""
     found: frozenset[str] = frozenset()
     for who in {grant.who for grant in grants}:
         theirs = [grant for grant in grants if grant.who == who and grant.place[1] == "*" and not grant.taken]
         found |= frozenset().union(*(grant.rights for grant in theirs if grant.place == _EVERYWHERE))
         fitting = [grant for grant in theirs if grant.place[0] != "*"]
-        fitting = [grant for grant in fitting if _fits(grant.place[0], schema, literal=literal, folds=folds)]
-        exact = [grant for grant in fitting if literal or not re.search(r"(?<!\\)[%_]", grant.place[0])]
+        fitting = [grant for grant in fitting if naming.fits(grant.place[0], schema)]
+        exact = [grant for grant in fitting if naming.literal or not re.search(r"(?<!\\)[%_]", grant.place[0])]
         # The server goes by the one that fits best, so a right that one of several gives may be of no use.
         found |= _common([grant.rights for grant in exact or fitting])
-    taken = [each.rights for each in grants if each.taken and _fits(each.place[0], schema, literal=True, folds=folds)]
+    taken = [each.rights for each in grants if each.taken and naming.is_same(each.place[0], schema)]
     return _without(found, frozenset().union(*taken))
 
 
@@ -102,14 +152,8 @@ def _without(held: frozenset[str], taken: frozenset[str]) -> frozenset[str]:
     return frozenset() if held & _ALL or taken & _ALL else held - taken
 
 
-def _fits(pattern: str, schema: str, *, literal: bool, folds: bool) -> bool:
-    """Whether the name of a schema in a grant, where ``%`` and ``_`` stand for others unless escaped, means this."""
-    if literal:
-        text = re.escape(pattern)
-    else:
-        parts = re.findall(r"\\.|.", pattern, re.DOTALL)
-        text = "".join({"%": ".*", "_": "."}.get(part, re.escape(part[-1])) for part in parts)
-    return re.fullmatch(text, schema, re.DOTALL | (re.IGNORECASE if folds else 0)) is not None
+def _is_mysql(session: Session) -> bool:
+    return "mariadb" not in str(session.query("SELECT VERSION()")[0][0]).lower()
 
 
 def _are_names_literal(session: Session) -> bool:

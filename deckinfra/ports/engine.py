@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 from deckinfra.core.manifest import Facts, Part
 from deckinfra.core.urls import DatabaseURL
 
+from .reporter import Reporter
+
 MAX_CHUNK: Final = 16 * 1024 * 1024
 """Size limit of one chunk that an engine gives, in bytes. Stored, it may be a little larger than it was."""
 
@@ -241,6 +243,19 @@ class SelectiveEngine(Engine, Protocol):
         Swapped in, it replaces these and nothing else. Its ``load`` raises :class:`UnknownNameError` for a table that
         the snapshot does not have, and :class:`RefusedError` for one of which it has no rows; ``swap`` raises
         :class:`RefusedError` where what stays would not fit.
+        """
+
+
+@runtime_checkable
+class AccountsEngine(Engine, Protocol):
+    """An engine that can keep in a snapshot who may use the database, and bring these accounts back."""
+
+    def with_accounts(self, reporter: Reporter) -> Engine:
+        """Give the same engine, whose snapshots have the accounts, too, and whose ``swap`` brings back those it lacks.
+
+        A snapshot that it may not read them for is a :class:`RefusedError`, as is loading one that has none. Accounts
+        that are there already keep their passwords, and nothing is done to any before ``swap``: what was is said to
+        ``reporter``. What stands for a password is shown to nobody.
         """
 
 

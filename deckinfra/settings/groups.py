@@ -170,6 +170,12 @@ class BackupSettings(SettingsGroup):
         0, ge=0, description="How many MiB a second a backup reads at most, on the whole. 0 is no limit."
     )
 
+    backup_accounts: bool = setting(
+        False,
+        description="Whether backups have the database's accounts, too: what stands for their passwords, and their "
+        "rights on the database. The engine `mysql` can.",
+    )
+
     @field_validator("backup_repository")
     @classmethod
     def _is_store_url(cls, text: str) -> str:

@@ -56,6 +56,7 @@ def tables_of(only: str | None, without: str | None = None) -> Tables:
         "without": "Not the rows of these tables, parted by commas; a restore leaves them as they are.",
         "threads": "How many threads and connections, instead of BACKUP_THREADS.",
         "level": "Zstandard's level, instead of BACKUP_COMPRESSION_LEVEL.",
+        "accounts": "The database's accounts, too, with what stands for their passwords; as BACKUP_ACCOUNTS=true.",
         "rate-limit": "How many MiB a second are read at most, instead of BACKUP_RATE_LIMIT.",
     },
 )
@@ -69,11 +70,17 @@ def backup(
     threads: str | None = None,
     level: str | None = None,
     rate_limit: str | None = None,
+    accounts: bool = False,
 ) -> Manifest:
     """Take a backup of the database."""
     chosen = None if tables is None and without is None else tables_of(tables, without)
     project = project.adjusted(
-        {"BACKUP_THREADS": threads, "BACKUP_COMPRESSION_LEVEL": level, "BACKUP_RATE_LIMIT": rate_limit}
+        {
+            "BACKUP_THREADS": threads,
+            "BACKUP_COMPRESSION_LEVEL": level,
+            "BACKUP_RATE_LIMIT": rate_limit,
+            "BACKUP_ACCOUNTS": "true" if accounts else None,
+        }
     )
     manifest = project.backup(remote, init=init, tables=chosen)
     project.reporter.note(f"stored in {project.repository_url(remote)}")

@@ -55,7 +55,7 @@ def _place(remote: Remote, from_: str | None) -> Remote:
 
 
 def _loss_of_restore(
-    project: App, snapshot: str, remote: Remote, *, from_: str | None, tables: str | None, into: str | None
+    project: App, snapshot: str, remote: Remote, *, from_: str | None, tables: str | None, into: str | None, **_: bool
 ) -> str | None:
     if into is not None:
         return None
@@ -93,6 +93,7 @@ def _loss_of_restore(
         "remote": REMOTE,
         "from": "The URL of the repository, where it is none that the settings name: file:/mnt/usb/backups.",
         "tables": "Only these tables, parted by commas; all others stay as they are.",
+        "accounts": "Make the snapshot's accounts that are not there, and give them all their rights on the database.",
         "into": "Make a new database of this name beside the live one (SQLite: this file) instead of replacing it.",
     },
 )
@@ -104,13 +105,14 @@ def restore(
     from_: str | None = None,
     tables: str | None = None,
     into: str | None = None,
+    accounts: bool = False,
 ) -> RestoreResult:
     """Make a snapshot the live database.
 
     It is loaded beside the live one and verified first; what it replaces is kept.
     """
     chosen = None if tables is None else tables_of(tables)
-    return project.restore(snapshot, _place(remote, from_), tables=chosen, into=into)
+    return project.restore(snapshot, _place(remote, from_), tables=chosen, into=into, accounts=accounts)
 
 
 def _show_undo(result: UndoResult, terminal: Terminal) -> None:

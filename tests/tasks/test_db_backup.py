@@ -195,5 +195,7 @@ def test_options_of_a_backup_stand_in_for_settings(ready: Project) -> None:
     assert (refused.code, "BACKUP_COMPRESSION_LEVEL" in refused.err) == (3, True)
     whole = ready.invoke("db.backup", "--without=things")
     assert (whole.code, "as a whole" in whole.err) == (10, True)
+    for asked in (ready.invoke("db.backup", "--accounts"), ready.invoke("db.restore", "--accounts", "--yes")):
+        assert (asked.code, "keeps no accounts" in asked.err) == (10, True)
     both = ready.invoke("db.backup", "--tables=a", "--without=b")
     assert (both.code, "both --tables and --without" in both.err) == (2, True)

@@ -141,6 +141,7 @@ def test_options_of_a_restore_that_mean_nothing_are_refused(ready: Project) -> N
         ("--remote=usb", "--from=file:x"): "both --remote and --from",
         ("--from=usb",): "no URL of a repository",
         ("--tables=,",): "no table is named",
+        ("--tables=things", "--accounts"): "some tables alone",
     }
     for options, told in wrong.items():
         refused = ready.invoke("db.restore", *options, "--yes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
@@ -14,12 +15,14 @@ from deckinfra.ports import (
     DatabaseState,
     DatabaseTools,
     Kept,
+    Reporter,
     Shadow,
     Snapshot,
     SnapshotReader,
     Tables,
 )
 
+from .admitting import admit, give_inside
 from .codec import Codec
 from .preflight import Preflight
 from .script import script_of
@@ -28,7 +31,7 @@ from .snapshot import taken
 
 
 class MysqlEngine:
-    """Implements :class:`deckinfra.ports.SelectiveEngine` for the database at ``url``.
+    """Implements :class:`deckinfra.ports.SelectiveEngine`, and ``AccountsEngine``, for the database at ``url``.
 
     ``account`` is the same database with the account for backups and restores; so many ``connections`` read and load.
     ``find_tools`` says where the database's own tools run; one of these tells how much room there is.
@@ -53,6 +56,7 @@ class MysqlEngine:
         self._connections = connections
         self._server = Server(account)
         self._live = LiveDatabase(self._server, url.database)
+        self._teller: Reporter | None = None
 
     def state(self) -> DatabaseState:
         """Look at the database. One that does not exist is no error."""
@@ -66,13 +70,21 @@ class MysqlEngine:
         """Hold a lock on the server that ends with its holder's connection."""
         return self._live.lock(purpose, timeout=timeout)
 
+    def with_accounts(self, reporter: Reporter) -> MysqlEngine:
+        """Give the same engine, which keeps accounts, too, and brings them back; see :mod:`.accounts`."""
+        engine = copy.copy(self)
+        engine._teller = reporter
+        return engine
+
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Hold one point in time; see :mod:`.snapshot`."""
         return self.snapshot_of(ALL_TABLES)
 
     def snapshot_of(self, tables: Tables) -> AbstractContextManager[Snapshot]:
         """Hold one point in time, of which only the rows of ``tables`` are read."""
-        return taken(self._server, self.url.database, self._codec, self._connections, tables)
+        return taken(
+            self._server, self.url.database, self._codec, self._connections, tables, accounts=self._teller is not None
+        )
 
     def shadow(self, purpose: str) -> AbstractContextManager[MysqlShadow]:
         """Make an empty schema beside the live one."""
@@ -84,7 +96,15 @@ class MysqlEngine:
         with self._live.scratch(purpose) as scratch:
             preflight = Preflight(self._server, scratch, self.url, self._find_tools)
             encode, connections = self._codec.encode, self._connections
-            yield MysqlShadow(self._server, scratch, encode, preflight, connections=connections, tables=tables)
+            yield MysqlShadow(
+                self._server,
+                scratch,
+                encode,
+                preflight,
+                connections=connections,
+                tables=tables,
+                accounts=self._teller is not None,
+            )
 
     def script(self, source: SnapshotReader) -> Iterator[bytes]:
         """Write a snapshot as SQL; see :mod:`.script`."""
@@ -98,9 +118,17 @@ class MysqlEngine:
         return done.notes
 
     def swap(self, shadow: Shadow, reason: str) -> Kept | None:
-        """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`."""
+        """Rename the tables of both schemas in one statement; see :mod:`deckinfra.mysql.swap`.
+
+        Accounts are made before, since what goes live may be theirs; rights on what is in the schema are given after.
+        """
         assert isinstance(shadow, MysqlShadow)
-        return self._live.swap(shadow.scratch, reason, shadow.objects, shadow.moving, heir=self.url)
+        if self._teller:
+            admit(self._server, self.url.database, shadow.accounts, self._teller)
+        kept = self._live.swap(shadow.scratch, reason, shadow.objects, shadow.moving, heir=self.url)
+        if self._teller:
+            give_inside(self._server, self.url.database, shadow.accounts, self._teller)
+        return kept
 
     def kept(self) -> Sequence[Kept]:
         """Give the kept states, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from deckinfra.core.command import Command
@@ -11,11 +11,14 @@ from deckinfra.core.documents import field_of
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, DeckinfraError
 from deckinfra.mysql import ObjectSet, Scratch, Server, Session
-from deckinfra.mysql.definitions import account
+from deckinfra.mysql.definitions import SchemaObject, account
 from deckinfra.mysql.heirs import absent, heir_of
 from deckinfra.mysql.names import qualified
+from deckinfra.mysql.rights import has_everywhere
 from deckinfra.ports import DatabaseTools, Need
 
+from .accounts import Account
+from .holders import is_there
 from .loading import takes_local_files
 from .shape import Shape
 
@@ -51,10 +54,12 @@ class Preflight:
         self._heir = heir
         self._tools = tools
 
-    def needs(self, size: int, shapes: Sequence[Shape], objects: ObjectSet) -> Iterator[Need]:
+    def needs(
+        self, size: int, shapes: Sequence[Shape], objects: ObjectSet, accounts: Sequence[Account] = ()
+    ) -> Iterator[Need]:
         """Give what these tables and what stands on them need, on a server that :meth:`misfits` lets pass.
 
-        ``size`` is how many bytes they took on the server's disk.
+        ``size`` is how many bytes they took on the server's disk; ``accounts`` are made where they are not there.
         """
         with self._server.connect() as session:
             yield from self._space(session, size)
@@ -65,7 +70,9 @@ class Preflight:
             if not takes_local_files(session):
                 yield Need("longer than it could", hint="rows go by INSERT: SET GLOBAL local_infile = 1 changes that")
             if not rights:
-                yield from self._definers(session, objects)
+                yield from self._definers(session, objects.objects, {each.name for each in accounts})
+            if accounts:
+                yield from self._accounts(session, accounts)
 
     def misfits(self, details: Mapping[str, Any]) -> Iterator[Need]:
         """Give what is lacking where the snapshot is of another vendor's server, or of a newer one."""
@@ -107,11 +114,21 @@ class Preflight:
         found = re.match(r".*?\s\d+\s+\d+\s+(\d+)\s+\d+%\s", lines[-1]) if done.ok and lines else None
         return int(found[1]) * 1024 if found and lines[0] == host else None
 
-    def _definers(self, session: Session, objects: ObjectSet) -> Iterator[Need]:
-        gone = absent(session, self._scratch.name, objects)
+    def _accounts(self, session: Session, accounts: Sequence[Account]) -> Iterator[Need]:
+        gone = [each.name for each in accounts if not is_there(session, each.name)]
+        if gone and not has_everywhere(session, "CREATE USER"):
+            yield Need(
+                f"the right CREATE USER, to make {', '.join(gone)}",
+                f"the account {session.url.username} lacks it",
+                "Grant it that ON *.*, or make these accounts and leave --accounts out.",
+            )
+
+    def _definers(self, session: Session, objects: Sequence[SchemaObject], coming: Collection[str]) -> Iterator[Need]:
+        objects = [each for each in objects if each.definer not in coming]
+        gone = absent(session, self._scratch.name, ObjectSet(tuple(objects)))
         heir = heir_of(self._heir) if gone else None
         for definer in gone:
-            theirs = ", ".join(str(each) for each in objects.objects if each.definer == definer)
+            theirs = ", ".join(str(each) for each in objects if each.definer == definer)
             if heir:
                 yield Need(f"the account {definer}, which is not there", hint=f"{theirs} will belong to {heir}")
             else:

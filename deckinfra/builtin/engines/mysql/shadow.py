@@ -22,6 +22,7 @@ from deckinfra.mysql.survey import Survey
 from deckinfra.mysql.tables import rows_elsewhere
 from deckinfra.ports import ALL_TABLES, Need, SnapshotReader, Tables
 
+from .accounts import ACCOUNTS, Account, accounts_from
 from .codec import Encode
 from .ddl import Definition, taken_apart
 from .documents import alike, has_documents
@@ -33,7 +34,7 @@ from .ranges import Range, ranges_of
 from .reading import RANGE, TABLE, ParallelReader, key_of, table_of
 from .rows import RowReader
 from .shape import Shape, shapes_in
-from .snapshot import described, facts_of
+from .snapshot import SCHEMA, described, documented, facts_of
 
 LIMIT: Final = 24 * STATEMENT_LIMIT
 """Seconds that loading a part, or adding the keys of a table, may take."""
@@ -77,12 +78,14 @@ class MysqlShadow:
         *,
         connections: int,
         tables: Tables = ALL_TABLES,
+        accounts: bool = False,
     ) -> None:
         self._server = server
         self._preflight = preflight
         self._encode = encode
         self._connections = connections
         self._tables = tables
+        self._with_accounts = accounts
         self._without: frozenset[str] = frozenset()
         self._bounds: Mapping[str, Sequence[int]] = {}
         self._shapes: Sequence[str] = ()
@@ -91,6 +94,7 @@ class MysqlShadow:
         self.scratch = scratch
         self.url = server.url.with_database(scratch.name)
         self.objects = ObjectSet()
+        self.accounts: tuple[Account, ...] = ()
 
     def needs(self, source: SnapshotReader) -> Sequence[Need]:
         """Look at what the server has and lets the account do; see :mod:`.preflight`."""
@@ -100,7 +104,7 @@ class MysqlShadow:
         chosen, whole = {shape.name for shape in shapes}, sum(part.size for part in source.parts)
         wanted = sum(part.size for part in source.parts if table_of(part.facts) in chosen)
         size = int(field_of(source.details, "on_disk", int, _WHAT) * wanted / whole) if whole else 0
-        return list(self._preflight.needs(size, shapes, objects))
+        return list(self._preflight.needs(size, shapes, objects, self._accounts_in(source)))
 
     def load(self, source: SnapshotReader) -> None:
         """Make the tables, load their rows, add their keys, then make views, triggers, routines and events.
@@ -111,6 +115,7 @@ class MysqlShadow:
         self._refuse_misfit(source.details)
         self._bounds = _bounds(source.details)
         shapes, self.objects = self._taken(source)
+        self.accounts = self._accounts_in(source)
         self._set_default(source.details)
         self._source = source
         self._parts = {(part.facts.kind, part.facts.name): part for part in source.parts}
@@ -256,6 +261,17 @@ class MysqlShadow:
             return shapes, objects
         shapes = self._chosen(shapes)
         return shapes, objects.triggers_on({shape.name for shape in shapes})
+
+    def _accounts_in(self, source: SnapshotReader) -> tuple[Account, ...]:
+        """Give the accounts that are wanted; :class:`RefusedError` where the snapshot was not asked to have any."""
+        if not self._with_accounts:
+            return ()
+        if not any((part.facts.kind, part.facts.name) == (SCHEMA, ACCOUNTS) for part in source.parts):
+            raise RefusedError(
+                f"{_WHAT} has no accounts: it was taken without",
+                hint="Nothing was changed. Leave --accounts out, or choose one taken by 'invoke db.backup --accounts'.",
+            )
+        return accounts_from(documented(source, ACCOUNTS), _WHAT)
 
     def _set_default(self, details: Any) -> None:
         charset, collation = field_of(details, "charset", str, _WHAT), field_of(details, "collation", str, _WHAT)

@@ -17,9 +17,11 @@ from deckinfra.mysql.survey import Survey, default_facts, object_facts, refuse_b
 from deckinfra.mysql.tables import default_of, rows_elsewhere, size
 from deckinfra.ports import ALL_TABLES, MAX_CHUNK, VERSION_TABLE, Chunk, SnapshotReader, Tables
 
+from .accounts import ACCOUNTS, document_of
 from .codec import Codec
 from .ddl import fact_of_table
 from .documents import has_documents, notices
+from .holders import accounts_of
 from .notices import of_point, of_schema
 from .point import Point, held
 from .ranges import bounds_of, ranges_of
@@ -28,7 +30,7 @@ from .shape import Shape, shapes_in
 from .texts import TextWatch
 
 SCHEMA: Final = "schema"
-"""The kind of the parts with what is not rows, as JSON: ``tables``, and ``objects``."""
+"""The kind of the parts with what is not rows, as JSON: ``tables``, ``objects``, and on request ``accounts``."""
 
 _WHAT: Final = "the snapshot"
 _CHANGED: Final = {NO_SUCH_TABLE, 1054, 1176, 1412}
@@ -48,6 +50,7 @@ class MysqlSnapshot:
         *,
         point: Point,
         watch: TextWatch,
+        accounts: Mapping[str, Any] | None,
     ) -> None:
         self._server = server
         self._schema = schema
@@ -56,6 +59,7 @@ class MysqlSnapshot:
         self._reader = reader
         self._point = point
         self._watch = watch
+        self._accounts = accounts
         self.size = survey.size
         self.revisions: tuple[str, ...] = ()
         self.details: Mapping[str, Any] = {}
@@ -64,6 +68,8 @@ class MysqlSnapshot:
         """Give all; :class:`DatabaseError` at the end if it was not held still, or the schema was changed meanwhile."""
         yield from _document("tables", {"tables": [shape.document(self._server.vendor) for shape in self._shapes]})
         yield from _document("objects", self._survey.restorable.document())
+        if self._accounts is not None:
+            yield from _document(ACCOUNTS, self._accounts)
         with _noticing_changes():
             for part, data in self._reader.chunks():
                 self._watch.see(part, data)
@@ -89,17 +95,24 @@ def facts_of(survey: Survey, shapes: Sequence[Shape], reader: ParallelReader) ->
 
 def described(source: SnapshotReader) -> tuple[list[Shape], ObjectSet]:
     """Give the tables of a stored snapshot, and what stands around them; a :class:`DamagedError` otherwise."""
-    tables, objects = (_documented(source, name) for name in ("tables", "objects"))
+    tables, objects = (documented(source, name) for name in ("tables", "objects"))
     shapes = [Shape.parse(each, _WHAT) for each in field_of(tables, "tables", list, _WHAT)]
     return shapes, ObjectSet.from_document(objects, _WHAT)
 
 
 @contextmanager
 def taken(
-    server: Server, schema: str, codec: Codec, connections: int, tables: Tables = ALL_TABLES
+    server: Server,
+    schema: str,
+    codec: Codec,
+    connections: int,
+    tables: Tables = ALL_TABLES,
+    *,
+    accounts: bool = False,
 ) -> Iterator[MysqlSnapshot]:
     """Hold one point in time of ``schema`` while the context is open, of which only the rows of ``tables`` are read.
 
+    With ``accounts``, it has those too that use the schema; see :mod:`.holders`.
     :class:`RefusedError` where a backup could not be whole, or could not be restored; :class:`UnknownNameError` where
     ``tables`` name one that is not there.
     """
@@ -112,6 +125,10 @@ def taken(
         shapes = shapes_in(session, schema, sorted(survey.definitions))
         elsewhere = rows_elsewhere(session, schema)
         warnings = of_schema(session, schema, survey, shapes)
+        using = None
+        if accounts:
+            found, left_out = accounts_of(session, server, schema, (each.definer for each in survey.objects.objects))
+            using, warnings = document_of(found), [*warnings, *left_out]
         size_on_disk = size(session, schema)
         watch, sizes = TextWatch(session, server, schema, shapes), _sizes(session, schema)
         mode, zone = session.query("SELECT @@GLOBAL.sql_mode, @@GLOBAL.time_zone")[0]
@@ -132,7 +149,7 @@ def taken(
         ]
         revisions = _revisions(first, schema) if VERSION_TABLE in (*names, *without) else ()
         reader = ParallelReader(point.sessions, codec.encode, schema, ranges)
-        snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch)
+        snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch, accounts=using)
         snapshot.revisions = revisions
         snapshot.details = {
             "vendor": server.vendor,
@@ -175,7 +192,8 @@ def _document(name: str, document: Mapping[str, Any]) -> Iterator[Chunk]:
         yield Chunk(SCHEMA, name, data[start : start + MAX_CHUNK])
 
 
-def _documented(source: SnapshotReader, name: str) -> Mapping[str, Any]:
+def documented(source: SnapshotReader, name: str) -> Mapping[str, Any]:
+    """Read one of the parts of the kind :data:`SCHEMA` back; a :class:`DamagedError` otherwise."""
     parts = [part for part in source.parts if (part.facts.kind, part.facts.name) == (SCHEMA, name)]
     return decode(b"".join(data for part in parts for data in source.read(part)), _WHAT)
 
