@@ -121,8 +121,9 @@ def test_who_was_dropped_logs_in_again_with_the_old_password_and_has_the_old_rig
     people.drop(people.app, people.little, people.member, people.role)
     run(people.server, None, f"DROP DATABASE {quoted(people.database)}")
     # Without being asked for, nobody comes back, and never in a drill.
-    with pytest.raises(RefusedError, match="nor can the application's account log in"):
+    with pytest.raises(RefusedError, match="nor can the application's account log in") as raised:
         restored(_application(people), repository)
+    assert "restore with --accounts" in (raised.value.hint or "")
     asked = _application(people).with_accounts(reporter)
     drill(asked, repository, "latest", Origin("shop", "local"), reporter, timeout=30)
     assert people.there() == set()
