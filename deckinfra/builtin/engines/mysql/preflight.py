@@ -135,8 +135,8 @@ class Preflight:
                 yield Need(
                     f"the account {definer} for {theirs}",
                     "there is no such one, nor can the application's account log in, which could have them",
-                    f"Run CREATE USER {account(definer)} ACCOUNT LOCK with the rights they need, or restore with --accounts "
-                    "a snapshot that was taken with them.",
+                    f"Run CREATE USER {account(definer)} ACCOUNT LOCK with the rights they need, or restore with "
+                    "--accounts a snapshot that was taken with them.",
                 )
 
 
