@@ -10,7 +10,7 @@ How it is held depends on what the server has and what the account may do. In or
 =================  ==============================================================================  ===================
 
 On MySQL, ``LOCK INSTANCE FOR BACKUP`` keeps changes of the schema out for the whole time, where the account may have it
-(BACKUP_ADMIN). Everywhere else such a change is noticed afterwards.
+(BACKUP_ADMIN). Everywhere else a table can be changed when nobody reads it just then, and that is noticed afterwards.
 
 Tables whose engine has no transactions see no point in time. They are locked for reading for as long as it is held, and
 since MySQL's read lock waits for such locks, ``table-locks`` is then the first way. Without that right there is no
@@ -53,7 +53,7 @@ class Point:
 
     ``held`` is how it was held, one of the names above; ``guarded`` tells whether the schema cannot change until it is
     let go; ``position`` is where the server's binary log was, as far as that is known: ``file``, ``offset``, ``gtid``.
-    ``lock`` is the connection that keeps ``unsteady`` tables, those without transactions, as they are.
+    ``lock`` is the connection that keeps ``unsteady`` tables, those without transactions, as they are, and reads them.
     """
 
     sessions: Sequence[Session]
@@ -62,6 +62,13 @@ class Point:
     position: dict[str, Any]
     lock: Session
     unsteady: Sequence[str] = ()
+
+    def session_for(self, table: str) -> Session:
+        """Give a connection to read a table by: the one that has it locked, since any other may have to wait for it.
+
+        A server lets nobody read a table that somebody waits to write to.
+        """
+        return self.lock if table in self.unsteady else self.sessions[0]
 
     def check(self) -> None:
         """Raise :class:`DatabaseError` if tables without transactions could be written to since it was held."""
@@ -88,12 +95,17 @@ def held(
     """
     with ExitStack() as stack:
         sessions = [stack.enter_context(server.connect()) for _ in range(connections)]
+        for session in sessions:
+            # Who reads while others have a table locked keeps nobody from it, and there is much to lose.
+            session.execute(f"SET SESSION lock_wait_timeout = {max(1, int(server.patience))}")
         guard = stack.enter_context(server.connect())
         guard.execute(f"SET SESSION wait_timeout = {_GUARD_LIMIT}")
         guarded = server.vendor == "mysql" and _may(server, guard, "LOCK INSTANCE FOR BACKUP")
         if unsteady:
             _lock(server, guard, schema, unsteady)
-        for how, hold, release in _ways(server, schema, tables, locked=bool(unsteady)):
+        # Not twice those that are locked: who waits to write to one by now would be in the way of the second time.
+        steady = [table for table in tables if table not in unsteady]
+        for how, hold, release in _ways(server, schema, steady, locked=bool(unsteady)):
             with server.connect() as stopping:
                 try:
                     if not all(_may(server, stopping, statement) for statement in hold):
@@ -111,6 +123,24 @@ def held(
         yield Point(sessions[:1], ONE_CONNECTION, guarded, {}, guard, unsteady)
 
 
+@contextmanager
+def passing(session: Session) -> Iterator[None]:
+    """Hold on to no table that is read in the context: a server lets nobody change one that a transaction has read.
+
+    Nor does it let anybody read one that somebody waits to change, so a whole application would wait until the backup
+    is over. The session sees the same point in time afterwards; without a transaction there is nothing to let go.
+    """
+    from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
+
+    connection: Any = session.connection
+    if not connection.server_status & SERVER_STATUS_IN_TRANS:
+        yield
+        return
+    session.execute("SAVEPOINT deckinfra")
+    yield
+    session.execute("ROLLBACK TO SAVEPOINT deckinfra")
+
+
 def _ways(
     server: Server, schema: str, tables: Sequence[str], *, locked: bool
 ) -> Iterator[tuple[str, Sequence[str], str]]:
@@ -120,8 +150,8 @@ def _ways(
         yield BACKUP_STAGES, [f"BACKUP STAGE {stage}" for stage in stages], "BACKUP STAGE END"
     if not locked:
         yield READ_LOCK, ["FLUSH TABLES WITH READ LOCK"], "UNLOCK TABLES"
-    if tables:
-        yield TABLE_LOCKS, [_reading(schema, tables)], "UNLOCK TABLES"
+    if tables or locked:
+        yield TABLE_LOCKS, [_reading(schema, tables)] if tables else [], "UNLOCK TABLES"
 
 
 def _reading(schema: str, tables: Sequence[str]) -> str:

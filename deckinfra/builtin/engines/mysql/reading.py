@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self
 
 from deckinfra.core.manifest import Facts
@@ -21,6 +21,7 @@ from deckinfra.mysql.server import STATEMENT_LIMIT
 
 from .codec import Encode
 from .parallel import cut
+from .point import passing
 from .ranges import Range
 from .rows import Lines, RowReader
 
@@ -83,17 +84,32 @@ class Checksum:
 class ParallelReader:
     """Reads ``ranges`` through ``sessions``, which are its own from then on. Within its context it may be read once.
 
+    What is ``apart``, a session and names of tables, is read by nobody else, and that session reads nothing else.
+
     With the context end its threads, and the connections of those that are not done.
     """
 
-    def __init__(self, sessions: Sequence[Session], encode: Encode, schema: str, ranges: Sequence[Range]) -> None:
-        self._sessions = sessions
+    def __init__(
+        self,
+        sessions: Sequence[Session],
+        encode: Encode,
+        schema: str,
+        ranges: Sequence[Range],
+        *,
+        apart: tuple[Session, Container[str]] | None = None,
+    ) -> None:
+        alone, tables = apart or (None, ())
+        numbers = range(len(ranges))
+        theirs = deque(number for number in numbers if ranges[number].shape.name not in tables)
+        self._queues = [(session, theirs) for session in sessions]
+        if alone:
+            self._queues.append((alone, deque(number for number in numbers if ranges[number].shape.name in tables)))
+        self._sessions = [session for session, _ in self._queues]
         self._encode = encode
         self._schema = schema
         self._ranges = ranges
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
-        self._next = 0
         self._left = len(ranges)
         self._waiting: deque[tuple[Range, bytes]] = deque()
         self._held = 0
@@ -138,7 +154,7 @@ class ParallelReader:
 
         Raises what reading raised first, and :class:`DatabaseError` where nothing came for very long.
         """
-        self._threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in self._sessions]
+        self._threads = [threading.Thread(target=self._work, args=each, daemon=True) for each in self._queues]
         for thread in self._threads:
             thread.start()
         while (found := self._take()) is not None:
@@ -168,32 +184,30 @@ class ParallelReader:
             self._changed.notify_all()
             return part, data
 
-    def _work(self, session: Session) -> None:
+    def _work(self, session: Session, queue: deque[int]) -> None:
         try:
             # The server waits for us as long as we do for whoever takes the chunks, and no rows are lost meanwhile.
             session.execute(f"SET SESSION net_write_timeout = {_PATIENCE}")
             reader = RowReader(session, self._encode)
-            while (number := self._begin()) is not None:
+            while (number := self._begin(queue)) is not None:
                 part = self._ranges[number]
                 checksum, rows = Checksum(ordered=bool(part.shape.key)), 0
-                for lines in reader.read(part.query(self._schema)):
-                    checksum.add(lines)
-                    rows += lines.rows
-                    if not self._give(part, lines.data):
-                        return
+                with passing(session):
+                    for lines in reader.read(part.query(self._schema)):
+                        checksum.add(lines)
+                        rows += lines.rows
+                        if not self._give(part, lines.data):
+                            return
                 self._finish(number, Facts(*key_of(part), rows, checksum.hexdigest()), reader.warnings)
         except BaseException as error:  # it is raised where the chunks are taken
             with self._changed:
                 self._failed = self._failed or error
                 self._changed.notify_all()
 
-    def _begin(self) -> int | None:
+    def _begin(self, queue: deque[int]) -> int | None:
         """Give the number of the next range; None if there is nothing more to do."""
         with self._changed:
-            if self._is_over() or self._next == len(self._ranges):
-                return None
-            self._next += 1
-            return self._next - 1
+            return None if self._is_over() or not queue else queue.popleft()
 
     def _give(self, part: Range, data: bytes) -> bool:
         """Hand a chunk over, when there is room for it; False if nobody wants any more."""

@@ -23,7 +23,7 @@ from .ddl import fact_of_table
 from .documents import has_documents, notices
 from .holders import accounts_of
 from .notices import of_point, of_schema
-from .point import Point, held
+from .point import Point, held, passing
 from .ranges import bounds_of, ranges_of
 from .reading import ParallelReader, key_of
 from .shape import Shape, shapes_in
@@ -75,7 +75,7 @@ class MysqlSnapshot:
                 self._watch.see(part, data)
                 kind, name = key_of(part)
                 yield Chunk(kind, name, data)
-            self._watch.refuse_unsound(self._point.sessions[0])
+            self._watch.refuse_unsound(self._point.session_for)
         self._point.check()
         with self._server.connect() as session:
             self._survey.refuse_changes(Survey.of(session, self._server, self._schema))
@@ -139,16 +139,25 @@ def taken(
     names = [shape.name for shape in own]
     unsteady = [name for name in survey.locking if name in names]
     with _noticing_changes(), held(server, schema, tables=names, unsteady=unsteady, connections=connections) as point:
-        first = point.sessions[0]
-        bounds = {shape.name: bounds_of(first, schema, shape, sizes.get(shape.name, 0)) for shape in own}
+        with passing(point.sessions[0]):
+            bounds = {
+                shape.name: bounds_of(point.session_for(shape.name), schema, shape, sizes.get(shape.name, 0))
+                for shape in own
+            }
+            warnings += [
+                notice
+                for shape in own
+                if has_documents(shape, server.vendor)
+                for notice in notices(point.session_for(shape.name), schema, shape)
+            ]
+            versioned = VERSION_TABLE in (*names, *without)
+            revisions = _revisions(point.session_for(VERSION_TABLE), schema) if versioned else ()
         # The largest first: one that comes last is read by one connection while the others have nothing to do.
         largest = sorted(own, key=lambda shape: -sizes.get(shape.name, 0))
         ranges = [each for shape in largest for each in ranges_of(shape, bounds[shape.name])]
-        warnings += [
-            notice for shape in own if has_documents(shape, server.vendor) for notice in notices(first, schema, shape)
-        ]
-        revisions = _revisions(first, schema) if VERSION_TABLE in (*names, *without) else ()
-        reader = ParallelReader(point.sessions, codec.encode, schema, ranges)
+        reader = ParallelReader(
+            point.sessions, codec.encode, schema, ranges, apart=(point.lock, unsteady) if unsteady else None
+        )
         snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch, accounts=using)
         snapshot.revisions = revisions
         snapshot.details = {

@@ -8,7 +8,7 @@ read it once more: the server is asked only of tables whose rows are not plainly
 from __future__ import annotations
 
 import codecs
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from deckinfra.errors import RefusedError
@@ -57,8 +57,8 @@ class TextWatch:
         except UnicodeDecodeError:
             self._levels[name] = _ANY
 
-    def refuse_unsound(self, session: Session) -> None:
-        """Ask by a session that sees the same point in time.
+    def refuse_unsound(self, session_for: Callable[[str], Session]) -> None:
+        """Ask by sessions that see the same point in time, the one that there is for each table.
 
         :class:`RefusedError` names each column with text that would come back as another.
         """
@@ -69,7 +69,7 @@ class TextWatch:
                 continue
             sums = ", ".join(f"COALESCE(SUM({_is_unsound(name, columns[name])}), 0)" for name in asked)
             history = " FOR SYSTEM_TIME ALL" if table in self._versioned else ""
-            counts = session.query(f"SELECT {sums} FROM {qualified(self._schema, table)}{history}")[0]  # noqa: S608
+            counts = session_for(table).query(f"SELECT {sums} FROM {qualified(self._schema, table)}{history}")[0]  # noqa: S608
             unsound = [(name, int(rows)) for name, rows in zip(asked, counts, strict=True)]
             found += [f"{table}.{name} ({rows:,} rows)" for name, rows in unsound if rows]
         if found:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from threading import Thread, Timer
 
 import pymysql
 import pytest
@@ -18,9 +19,10 @@ from deckinfra.errors import DatabaseError
 from deckinfra.mysql import Server as Account
 from deckinfra.mysql.faults import LOCK_WAIT_TIMEOUT
 from deckinfra.mysql.names import quoted
+from deckinfra.mysql.server import LOCK_SLICE
 from deckinfra.ports import Snapshot
 from deckinfra.testing import MemorySnapshot
-from tests.mysql.support import run, url_of
+from tests.mysql.support import connect, run, url_of
 from tests.support.servers import PASSWORD, Server
 
 CHANGES = {
@@ -179,7 +181,7 @@ def test_a_lock_that_is_lost_on_tables_without_transactions_is_no_backup(server:
     before = connections(server)
     with taken(account, database, chosen({}), 2) as snapshot:
         chunks = snapshot.chunks()
-        next(chunks)
+        assert [next(chunks).name for _ in range(3)][-1] == "first"
         # Two that read came first, then the one that holds the lock.
         lock = sorted(connections(server) - before)[2]
         run(server, None, f"KILL {lock}")
@@ -187,3 +189,54 @@ def test_a_lock_that_is_lost_on_tables_without_transactions_is_no_backup(server:
         with pytest.raises(DatabaseError, match=r"kept first of .* as they are was lost") as caught:
             list(chunks)
     assert "No backup was made" in caught.value.hint
+
+
+def test_a_table_that_was_read_can_be_changed_and_then_there_is_no_backup(server: Server, database: str) -> None:
+    filled(server, database)
+    with rights(server, database, many=False) as account, taken(account, database, chosen({}), 2) as snapshot:
+        chunks = snapshot.chunks()
+        assert {next(chunks).name for _ in range(5)} == {"tables", "objects", "t", "alike", "parted"}
+        # Were it kept waiting, nobody could read it either.
+        assert changed(server, database, CHANGES["add a column"])
+        with pytest.raises(DatabaseError, match="the schema was changed while it was read: t"):
+            list(chunks)
+
+
+def test_who_has_a_table_locked_for_a_while_is_waited_for(server: Server, database: str) -> None:
+    filled(server, database)
+    account = Account(url_of(server, database), patience=20)
+    with closing(connect(server, database)) as other, taken(account, database, chosen({}), 2) as snapshot:
+        other.cursor().execute("LOCK TABLES t WRITE")
+        letting_go = Timer(LOCK_SLICE + 1, other.cursor().execute, ["UNLOCK TABLES"])
+        letting_go.start()
+        error, found = outcome(snapshot)
+        letting_go.join()
+    assert found is not None, error
+
+
+def test_who_waits_to_write_to_a_table_without_transactions_keeps_nobody_from_reading_it(
+    server: Server, database: str
+) -> None:
+    run(
+        server,
+        database,
+        "CREATE TABLE moved (id INT PRIMARY KEY, n INT) ENGINE = MyISAM",
+        "INSERT INTO moved VALUES (1, 1)",
+        "CREATE TABLE t (id INT PRIMARY KEY)",
+    )
+    writing: list[Thread] = []
+
+    def trace(statement: str) -> None:
+        # The first time, the table is locked; the second time, the others are.
+        if statement.startswith("LOCK TABLES") and not writing:
+            writing.append(Thread(target=run, args=(server, database, "UPDATE moved SET n = 2")))
+        elif statement.startswith("LOCK TABLES"):
+            writing[0].start()
+            time.sleep(0.5)
+
+    with taken(Account(url_of(server, database), patience=2, trace=trace), database, chosen({}), 2) as snapshot:
+        error, found = outcome(snapshot)
+        assert writing[0].is_alive()
+    writing[0].join()
+    assert found is not None, error
+    assert found.contents["rows", "moved"] == (b"1\t1\n",)
