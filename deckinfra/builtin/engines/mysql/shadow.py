@@ -42,7 +42,9 @@ LIMIT: Final = 24 * STATEMENT_LIMIT
 _OF_TABLES: Final = frozenset({"table", TABLE, RANGE})
 _WORD: Final = re.compile(r"\w+\Z", re.ASCII)
 _WHAT: Final = "the snapshot"
-_NO_SUCH_VARIABLE: Final = 1193
+_NOT_TO_BE_SET: Final = frozenset({1193, 1238})
+"""No such variable, and none that a session can set, on that server."""
+
 _MODE: Final = "NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"
 """The mode for loading. It is not a strict one: what a server took once under another, it is to take again."""
 
@@ -52,10 +54,11 @@ _SORTING: Final = 32 * 1024 * 1024
 _PERMISSIVE: Final = {
     "mysql": (
         *("innodb_strict_mode = 0", "sql_require_primary_key = 0", "sql_generate_invisible_primary_key = 0"),
-        f"innodb_ddl_buffer_size = {_SORTING}",
+        *(f"innodb_ddl_buffer_size = {_SORTING}", "explicit_defaults_for_timestamp = 1"),
     ),
     "mariadb": (
         *("innodb_strict_mode = 0", "check_constraint_checks = 0", "max_statement_time = 0"),
+        "explicit_defaults_for_timestamp = 1",
         *("system_versioning_insert_history = 1", "system_versioning_alter_history = KEEP"),
     ),
 }
@@ -243,7 +246,7 @@ class MysqlShadow:
                 try:
                     session.execute(f"SET SESSION {setting}")
                 except DatabaseError as error:
-                    if code_of(error) not in (*ACCESS_DENIED, _NO_SUCH_VARIABLE):
+                    if code_of(error) not in ACCESS_DENIED | _NOT_TO_BE_SET:
                         raise
             yield session
 

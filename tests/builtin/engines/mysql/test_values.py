@@ -226,3 +226,14 @@ def _database(server: Server) -> Iterator[str]:
     with name_of_a_database(server) as name:
         run(server, None, f"CREATE DATABASE {quoted(name)} CHARACTER SET utf8mb4")
         yield name
+
+
+def test_a_timestamp_without_a_default_is_given_none(server: Server, database: str) -> None:
+    setting = "explicit_defaults_for_timestamp"
+    run(server, database, f"SET SESSION {setting} = 1", "CREATE TABLE t (id INT PRIMARY KEY, at TIMESTAMP NOT NULL)")
+    run(server, None, f"SET GLOBAL {setting} = 0")
+    try:
+        with copied(server, database) as copy:
+            assert copy.differences == []
+    finally:
+        run(server, None, f"SET GLOBAL {setting} = 1")
