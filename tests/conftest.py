@@ -6,6 +6,11 @@ import pytest
 
 pytest_plugins = ("tests.support.servers", "tests.support.stacks")
 
+UNMEASURED = ("backend", "builtin", "contracts", "docs", "faults", "mysql", "properties", "stack", "support")
+"""Folders whose tests start programs that are not measured for coverage, which costs each of them a third of a second:
+most are killed, and what they run is measured where the tasks and services are tested.
+"""
+
 LONGEST = (
     "stack/test_up.py",
     "properties/test_server_round_trip.py",
@@ -37,3 +42,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     gone = [str(path) for path in ranks if not path.is_file()]
     assert not gone, f"LONGEST names what is not there: {gone}"
     items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
+
+
+@pytest.fixture(autouse=True)
+def _unmeasured_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.path.relative_to(Path(__file__).parent).parts[0] in UNMEASURED:
+        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)

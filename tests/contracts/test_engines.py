@@ -21,6 +21,9 @@ from tests.contracts.opening import open_engine_of
 from tests.mysql.support import name_of_a_database, run
 from tests.support.servers import Server
 
+# Much of the same code, again and again: measured elsewhere.
+pytestmark = pytest.mark.no_cover
+
 
 class SqliteContract(EngineContract):
     def populate(self, engine: Engine) -> None:
@@ -111,21 +114,3 @@ class ClientContract(EngineContract):
 
 class TestClientEngine(ClientContract):
     """The engine for MySQL and MariaDB, on each in turn."""
-
-
-class TestCopyOfTheClientEngineInTheProjectsPlugins(ClientContract):
-    @pytest.fixture(params=["mariadb"])
-    def server(self, request: pytest.FixtureRequest) -> Server:
-        found: Server = request.getfixturevalue(f"{request.param}_server")
-        return found
-
-    @pytest.fixture
-    def open_engine(self, server: Server, tmp_path: Path) -> Iterator[Callable[[str], Engine]]:
-        from deckinfra.builtin.engines import client
-
-        self.on = server
-        shutil.copytree(Path(client.__path__[0]), tmp_path / "plugins" / "my_client")
-        environ = {"DECKINFRA_DISABLE_PLUGINS": "engine-client"}
-        assert "client" in PluginManager.load(tmp_path, environ).engines
-        with name_of_a_database(server) as name:
-            yield partial(open_client_engine, server, name, tmp_path, environ)

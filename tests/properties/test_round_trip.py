@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from deckinfra.app import App, open_project
 from tests.properties.databases import Change, Database, changes, databases
 from tests.support.sqlite import logical_content
 
+# Much of the same code, again and again: measured elsewhere.
+pytestmark = pytest.mark.no_cover
+
 ENVIRON = {"APP_SECRET_KEY": "k" * 43}
 
 bounded = settings(
-    max_examples=80,
+    max_examples=50,
     deadline=None,
     # In CI the same examples in every run: a failure there belongs to the change that it appears with.
     derandomize="CI" in os.environ,

@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from deckinfra.errors import LockedError
 from deckinfra.mysql import Session
 
 Item = TypeVar("Item")
+
+_PATIENCE = 1800.0
+_PAUSE = 1.0
+
+
+def patiently(make: Callable[[], object]) -> None:
+    """Make something beside the live database, again and again while others' locks are in the way.
+
+    A backup on MySQL keeps all from making tables for as long as it takes. To wait for it in one go would keep out a
+    second one, which holds the same lock while it waits for us. :class:`LockedError` after half an hour.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            make()
+        except LockedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def spread(items: Iterable[Item], sessions: Sequence[Session], work: Callable[[Session, Item], None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from deckinfra.core.command import Command
@@ -20,6 +21,7 @@ from deckinfra.ports import DatabaseTools, Need
 from .accounts import Account
 from .holders import is_there
 from .loading import takes_local_files
+from .parallel import patiently
 from .shape import Shape
 
 _WHAT: Final = "the snapshot"
@@ -146,7 +148,7 @@ def _rights(session: Session, schema: str) -> Iterator[Need]:
     lacking: dict[str, str] = {}
     for right, statement in _TRIED:
         try:
-            session.execute(statement.format(**place))
+            patiently(partial(session.execute, statement.format(**place)))
         except DatabaseError as error:
             lacking.setdefault(right, error.message)
             if right == "CREATE":

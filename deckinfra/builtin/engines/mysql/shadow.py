@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 from threading import Lock
 from typing import Any, Final
@@ -15,6 +16,7 @@ from deckinfra.core.manifest import Facts, Part
 from deckinfra.core.names import unknown_name
 from deckinfra.errors import DamagedError, DatabaseError, RefusedError
 from deckinfra.mysql import Moving, ObjectSet, Scratch, Server, Session
+from deckinfra.mysql.apply import clear
 from deckinfra.mysql.faults import ACCESS_DENIED, code_of
 from deckinfra.mysql.names import qualified, quoted
 from deckinfra.mysql.server import STATEMENT_LIMIT
@@ -28,7 +30,7 @@ from .ddl import Definition, taken_apart
 from .documents import alike, has_documents
 from .inserting import insert
 from .loading import load, takes_local_files, takes_turns
-from .parallel import spread
+from .parallel import patiently, spread
 from .preflight import Preflight
 from .ranges import Range, ranges_of
 from .reading import RANGE, TABLE, ParallelReader, key_of, table_of
@@ -126,13 +128,17 @@ class MysqlShadow:
         definitions = {shape.name: taken_apart(shape.definition, shape.engine) for shape in shapes}
         with self._connect() as session:
             for shape in shapes:
-                session.execute(definitions[shape.name].create)
+                patiently(partial(session.execute, definitions[shape.name].create))
         self._load_rows(source, {shape.name: shape for shape in shapes}, definitions)
         with self._connect() as session:
             for shape in shapes:
                 _add(session, self.scratch.name, shape.name, definitions[shape.name].foreign_keys)
             session.settle()
-            self.objects.create(session, self.scratch.name, events=False)
+            patiently(partial(self._make_objects, session))
+
+    def _make_objects(self, session: Session) -> None:
+        clear(session, self.scratch.name)
+        self.objects.create(session, self.scratch.name, events=False)
 
     def facts(self) -> Sequence[Facts]:
         """Read the schema as a snapshot is read, and give what that tells."""
@@ -288,7 +294,7 @@ def _add(session: Session, schema: str, table: str, items: Sequence[str]) -> Non
     """Add keys or foreign keys to a table, all in one statement, so that its rows are read once."""
     if items:
         added = ", ".join(f"ADD {item}" for item in items)
-        session.execute(f"ALTER TABLE {qualified(schema, table)} {added}")
+        patiently(partial(session.execute, f"ALTER TABLE {qualified(schema, table)} {added}"))
 
 
 def _rounds(parts: Iterable[Part], alone: Container[str]) -> list[tuple[str, Sequence[Part]]]:

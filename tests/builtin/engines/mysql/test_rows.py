@@ -22,6 +22,9 @@ from tests.builtin.engines.mysql.support import codec_of, parsed
 from tests.mysql.support import run, url_of
 from tests.support.servers import Server
 
+# Much of the same code, again and again: measured elsewhere.
+pytestmark = pytest.mark.no_cover
+
 MIB = 2**20
 NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) "
 DEEP = "SET SESSION cte_max_recursion_depth = 100000"
