@@ -16,11 +16,16 @@ def holds_rows(manifest: Manifest) -> bool:
     return any(rows != 0 for rows in rows_of(manifest).values())
 
 
+def partial(manifest: Manifest) -> str:
+    """Give ``without rows of table 'log'`` for a snapshot that was asked to have none of some; else nothing."""
+    without = manifest.details.get("without_rows")
+    return f"without rows of {listed_tables(without)}" if without else ""
+
+
 def left_out(manifest: Manifest) -> Iterator[str]:
     """Say of which tables a snapshot was asked to have no rows."""
-    without = manifest.details.get("without_rows")
-    if without:
-        yield f"snapshot {manifest.id} has no rows of {listed_tables(without)}: where the database has these, they stay"
+    if partial(manifest):
+        yield f"snapshot {manifest.id} is {partial(manifest)}: where the database has these, they stay"
 
 
 def doubts(listed: Listed) -> Iterator[str]:

@@ -24,7 +24,7 @@ SNAPSHOT: Final = "The snapshot's id, or enough of its beginning, or 'latest'."
 
 
 def _show_backup(manifest: Manifest, terminal: Terminal) -> None:
-    terminal.line(f"Backed up {manifest.database} as snapshot {manifest.id}.")
+    terminal.line(f"Backed up {_database(manifest)} as snapshot {manifest.id}.")
     terminal.line(
         f"  {size(manifest.size)} in {duration(manifest.seconds)};"
         f" {size(manifest.added_bytes)} of it new in {count(manifest.added_objects, 'object')}"
@@ -97,7 +97,7 @@ def _show_backups(found: Sequence[Listed], terminal: Terminal) -> None:
             (
                 entry.manifest.id,
                 moment(entry.manifest.time),
-                entry.manifest.database,
+                _database(entry.manifest),
                 listing(entry.manifest.revisions, "none"),
                 size(entry.manifest.size),
                 size(entry.manifest.added_bytes),
@@ -107,6 +107,12 @@ def _show_backups(found: Sequence[Listed], terminal: Terminal) -> None:
         ],
         right=(4, 5),
     )
+
+
+def _database(manifest: Manifest) -> str:
+    from deckinfra.services.contents import partial
+
+    return ", ".join(filter(None, (manifest.database, partial(manifest))))
 
 
 def _proof(proof: Proof | None) -> str:

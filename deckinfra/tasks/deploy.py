@@ -31,8 +31,11 @@ def _show_status(result: StatusResult, terminal: Terminal) -> None:
         at = listing(result.migrations.current, "no revision")
         terminal.line(f"schema:      {at}, {result.migrations.state}")
     if result.last_backup is not None:
+        from deckinfra.services.contents import partial
+
         newest = result.last_backup
-        terminal.line(f"last backup: {moment(newest.time)}  {newest.id}  {size(newest.size)}")
+        lacking = f"  {partial(newest)}" if partial(newest) else ""
+        terminal.line(f"last backup: {moment(newest.time)}  {newest.id}  {size(newest.size)}{lacking}")
     if result.last_proof is not None:
         proof = result.last_proof
         older = result.last_backup is None or proof.snapshot != result.last_backup.id

@@ -25,7 +25,7 @@ from .parallel import patiently
 from .shape import Shape
 
 _WHAT: Final = "the snapshot"
-_GIB: Final = 1024**3
+_MIB: Final = 1024**2
 _LIMIT: Final = 20.0
 _TRIED: Final = (
     ("CREATE", "CREATE TABLE {probe} (n INT PRIMARY KEY) ENGINE = InnoDB"),
@@ -94,13 +94,15 @@ class Preflight:
             )
 
     def _space(self, session: Session, size: int) -> Iterator[Need]:
-        what, free = f"about {size / _GIB:,.2f} GiB on the server's disk", self._free(session)
+        what, free = f"about {_mebibytes(size)} on the server's disk", self._free(session)
         if free is None:
             yield Need(f"{what}, beside the live database", hint="the server does not tell how much is free")
         elif free < size:
-            yield Need(what, f"{free / _GIB:,.1f} GiB are free there", "Make room there, or --discard kept states.")
+            yield Need(
+                what, f"{_mebibytes(free)} are free there", "Make room there: 'invoke db.kept' lists what may go."
+            )
         else:
-            yield Need(f"{what}, where {free / _GIB:,.1f} GiB are free")
+            yield Need(f"{what}, where {_mebibytes(free)} are free")
 
     def _free(self, session: Session) -> int | None:
         """Ask where the database's tools run, if that is where the server is."""
@@ -183,3 +185,7 @@ def _names(session: Session, names: Sequence[str]) -> Iterator[Need]:
 
 def _series(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _mebibytes(size: int) -> str:
+    return f"{max(1, round(size / _MIB)):,} MiB"

@@ -66,10 +66,10 @@ def test_room_on_the_servers_disk_is_told_where_its_tools_run(server: Server, da
     run(server, None, "SET GLOBAL local_infile = 1")
     snapshot = taken(server, database)
     (room,) = _needs(server, database, snapshot)
-    assert ("GiB are free" in room.what, room.lacking) == (True, "")
+    assert ("MiB are free" in room.what, room.lacking) == (True, "")
     vast = replace(snapshot, details={**snapshot.details, "on_disk": 2**60})
     (none,) = _needs(server, database, vast)
-    assert "GiB are free there" in none.lacking
+    assert "MiB are free there" in none.lacking
     run(server, None, "SET GLOBAL local_infile = 0")
     try:
         assert [need.lacking for need in _needs(server, database, snapshot) if "local_infile" in need.hint] == [""]
