@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -102,12 +102,16 @@ def missed(
         yield f"the file makes no {listed_tables(gone)}, which the database has now"
     if revisions and VERSION_TABLE not in file.filled:
         yield f"the file has no revision, and the database is at {', '.join(revisions)}"
-    newest = next(iter(snapshots), None)
-    rows: Mapping[str, int | None] = rows_of(newest) if newest is not None else {}
-    empty = [name for name, count in rows.items() if count and name in file.tables - file.filled]
-    if empty and newest is not None:
-        taken = f"snapshot {newest.id} of {format_time(newest.time)}"
-        yield f"the file has no row of {listed_tables(empty)}, and {taken} has some"
+    known: set[str] = set()
+    for snapshot in snapshots:
+        rows = {name: count for name, count in rows_of(snapshot).items() if name not in known}
+        empty = [name for name, count in rows.items() if count and name in file.tables - file.filled]
+        if empty:
+            taken = f"snapshot {snapshot.id} of {format_time(snapshot.time)}"
+            yield f"the file has no row of {listed_tables(empty)}, and {taken} has some"
+        known |= {name for name, count in rows.items() if count is not None}
+        if None not in rows.values():  # of the others, an earlier one may tell
+            return
 
 
 def _taking(engine: Engine) -> TakesScripts:

@@ -11,6 +11,7 @@ import pytest
 from deckinfra.core.manifest import Facts, Manifest, Origin
 from deckinfra.core.proof import Listed, Proof
 from deckinfra.services.contents import doubts, holds_rows, lacks
+from deckinfra.services.importing import ScriptFile, missed
 from tests.repository.support import NOON
 
 HERE = Origin("deck", "local")
@@ -114,3 +115,12 @@ def test_what_was_found_wrong_with_a_snapshot_is_told() -> None:
             "smoke query 'one' gives 1 row that is wrong"
         ],
     ]
+
+
+def test_what_a_file_lacks_is_told_by_the_newest_snapshot_that_knows() -> None:
+    file = ScriptFile(frozenset({"cards", "log"}), frozenset({"log"}), is_whole=True)
+    partial, whole, old = _manifest(2, {"cards": None, "log": 1}), _manifest(1, {"cards": 9}), _manifest(0, {"log": 7})
+    assert [sentence.partition(",")[0] for sentence in missed(file, None, (), [partial, whole, old])] == [
+        "the file has no row of table 'cards'"
+    ]
+    assert list(missed(file, None, (), [_manifest(2, {"cards": 0, "log": 1}), whole])) == []
