@@ -1,5 +1,6 @@
 """Fixtures that every test may ask for, and the order of the files."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _unmeasured_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.path.relative_to(Path(__file__).parent).parts[0] in UNMEASURED:
-        monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+def _unmeasured_programs(request: pytest.FixtureRequest) -> Iterator[None]:
+    # A patch of its own: the one that tests ask for would live as long as this one, so longer than their fixtures.
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.relative_to(Path(__file__).parent).parts[0] in UNMEASURED:
+            patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
