@@ -11,10 +11,12 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.support.forking import forks
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = ("DECKINFRA_", "DATABASE_", "BACKUP_", "APP_", "CORS_", "VITE_", "INVOKE_")
@@ -98,12 +100,11 @@ class Project:
 
     def invoke(self, *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
         """Run ``invoke`` in the project, with no terminal."""
-        return self.run([sys.executable, "-m", "invoke", *arguments], environ=environ, cwd=cwd)
+        return self._fork("invoke", arguments, environ, cwd)
 
     def program(self, *arguments: str, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
         """Run the console script ``deckinfra``."""
-        code = "import sys; sys.argv[0] = 'deckinfra'; from deckinfra.tasks.program import main; main()"
-        return self.run([sys.executable, "-c", code, *arguments], environ=environ, cwd=cwd)
+        return self._fork("deckinfra.tasks.program:main", arguments, environ, cwd)
 
     def run(self, command: list[str], *, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ran:
         """Run a command in the project, with no terminal."""
@@ -116,6 +117,16 @@ class Project:
             encoding="utf-8",
             timeout=120,
             check=False,
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    def _fork(self, program: str, arguments: Sequence[str], environ: Mapping[str, str] | None, cwd: Path | None) -> Ran:
+        done = forks().run(
+            program,
+            arguments,
+            folder=cwd or self.root,
+            environ=clean_environ() | dict(environ or {}),
+            timeout=120,
         )
         return Ran(done.returncode, done.stdout, done.stderr)
 
