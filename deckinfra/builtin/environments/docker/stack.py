@@ -70,6 +70,7 @@ class DockerStack:
         self._environ = interpolation(name, settings, environ)
         self._engine = DockerEngine(name, environ)
         self._client = ComposeClient(name, root, self._environ, self._ports)
+        self._is_usable = False
 
     @property
     def name(self) -> str:
@@ -89,17 +90,12 @@ class DockerStack:
 
     def check(self) -> None:
         """Look for Docker, for a Compose that is not too old, whether the files are valid, and whose the stack is."""
-        self._client.ask(Command(("docker", "--version"), _LOOK_LIMIT), "the command 'docker' is not usable")
+        if not self._is_usable:
+            self._client.ask(Command(("docker", "--version"), _LOOK_LIMIT), "the command 'docker' is not usable")
         self._engine.check()
-        version = self._client.ask(
-            Command(("docker", "compose", "version", "--short"), _LOOK_LIMIT), "Compose does not tell its version"
-        )
-        if _numbers(version) < OLDEST_COMPOSE:
-            oldest = ".".join(map(str, OLDEST_COMPOSE))
-            raise StackError(
-                f"Compose is of version {version.strip()}, and {oldest} or later is needed",
-                hint="Nothing was changed. Update the plugin docker-compose-plugin, then run it again.",
-            )
+        if not self._is_usable:
+            self._check_compose()
+            self._is_usable = True
         self.volumes()
 
     def build(self, services: Sequence[str] = (), *, output: Callable[[bytes], None]) -> None:
@@ -303,6 +299,17 @@ class DockerStack:
         """The settings that are ports, by their values."""
         values = self._settings.values.values()
         return {value.text: value.name for value in values if value.text and value.name.endswith("_PORT")}
+
+    def _check_compose(self) -> None:
+        version = self._client.ask(
+            Command(("docker", "compose", "version", "--short"), _LOOK_LIMIT), "Compose does not tell its version"
+        )
+        if _numbers(version) < OLDEST_COMPOSE:
+            oldest = ".".join(map(str, OLDEST_COMPOSE))
+            raise StackError(
+                f"Compose is of version {version.strip()}, and {oldest} or later is needed",
+                hint="Nothing was changed. Update the plugin docker-compose-plugin, then run it again.",
+            )
 
     def _runs_as_described(self, name: str) -> bool:
         """Whether ``docker compose up`` would leave a service alone, as it is and runs."""
