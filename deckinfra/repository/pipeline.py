@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from deckinfra.system.priority import give_way
+
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -16,12 +18,12 @@ def ordered_map(
 ) -> Iterator[_Out]:
     """Give ``work(item)`` for every item, in order, computed by ``threads`` threads.
 
-    Takes at most ``2 * threads`` items ahead of what was given out. The first error ends it, once
-    what is under way has ended; so does closing the iterator. The threads are its own, or those of ``shared``, which
-    others use as well: then it takes half as many items ahead, since others' are in memory, too.
+    Takes at most ``2 * threads`` items ahead of what was given out. The first error ends it, once what is under way
+    has ended; so does closing the iterator. The threads are its own, and give way to other programs, or those of
+    ``shared``, which others use as well: then it takes half as many items ahead, since others' are in memory, too.
     """
     pending: deque[Future[_Out]] = deque()
-    executor = shared or ThreadPoolExecutor(threads, thread_name_prefix="deckinfra")
+    executor = shared or ThreadPoolExecutor(threads, thread_name_prefix="deckinfra", initializer=give_way)
     ahead = 2 * threads if shared is None else threads
     try:
         for item in items:

@@ -18,6 +18,7 @@ from deckinfra.core.manifest import Facts
 from deckinfra.errors import DatabaseError
 from deckinfra.mysql import Session
 from deckinfra.mysql.server import STATEMENT_LIMIT
+from deckinfra.system.priority import give_way
 
 from .codec import Encode
 from .parallel import cut
@@ -185,6 +186,7 @@ class ParallelReader:
             return part, data
 
     def _work(self, session: Session, queue: deque[int]) -> None:
+        give_way()
         try:
             # The server waits for us as long as we do for whoever takes the chunks, and no rows are lost meanwhile.
             session.execute(f"SET SESSION net_write_timeout = {_PATIENCE}")
