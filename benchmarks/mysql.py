@@ -1,6 +1,7 @@
 """Backup and restore of a large MySQL or MariaDB database, beside what people would otherwise use.
 
-python benchmarks/mysql.py [--image=mysql:9.7]... [--rows=3300000] [--threads=4] [--folder=/somewhere/with/room]
+python benchmarks/mysql.py [--image=mysql:9.7]... [--rows=3300000] [--threads=N] [--only=PART]...
+                           [--folder=/somewhere/with/room]
 
 A throwaway server in a container, on disk and as its image sets it up (but for ``local_infile`` on MySQL, which is off
 there), gets the deck builder's schema and that many decks. All is read once before anything is measured. The dump tools
@@ -18,7 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Final
@@ -29,8 +31,12 @@ from load.decks import change, fill
 from load.latency import slowest
 from load.measured import Measured
 
+from deckinfra.settings.groups import BackupSettings
+
 IMAGES: Final = ("mysql:9.7", "mariadb:11.8")
+PARTS: Final = ("backups", "restores", "latency", "memory")
 _ROWS: Final = 3_300_000
+_MOST_THREADS: Final = 4
 
 
 def main() -> None:
@@ -40,9 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", action="append", help="a server's image; without it, MySQL's and MariaDB's")
     parser.add_argument("--rows", type=int, default=_ROWS, help="how many decks")
-    parser.add_argument("--threads", type=int, default=4, help="how many connections, and threads that compress")
+    few = BackupSettings().threads()
+    parser.add_argument("--threads", type=int, default=few, help="how many connections, and threads that compress")
     parser.add_argument("--folder", type=Path, help="where to work: twice the data must be free")
     parser.add_argument("--quiet", type=float, default=10, help="seconds for which reads are measured without a backup")
+    parser.add_argument("--only", action="append", choices=PARTS, help="a part of it; without it, all")
     options = parser.parse_args()
     for image in options.image or IMAGES:
         with (
@@ -50,7 +58,7 @@ def main() -> None:
             running(image, "--local-infile=1") as server,
         ):
             fill(server, options.rows, Path(folder))
-            _Bench(server, Path(folder), options.threads, options.quiet).run()
+            _Bench(server, Path(folder), options.threads, options.quiet).run(options.only or PARTS)
 
 
 class _Bench:
@@ -66,13 +74,16 @@ class _Bench:
         self._peaks: list[float] = []
         self._taken: list[tuple[str, Measured]] = []
         self._compared: list[tuple[str, str, str]] = []
+        measures = (self._backups, self._restores, self._latency, self._memory)
+        self._parts = dict(zip(PARTS, measures, strict=True))
 
-    def run(self) -> None:
+    def run(self, only: Collection[str]) -> None:
+        """Measure what is in ``only``, of :data:`PARTS`."""
         size, version = self._others.text_size(), self._server.rows("SELECT VERSION()")[0][0]
         ((rows,),) = self._server.rows("SELECT COUNT(*) FROM decks")
-        self._backups()
-        self._restores()
-        self._latency()
+        for name, part in self._parts.items():
+            if name in only:
+                part()
         print(f"\n## {version}: {rows:,} decks, {size / 1e6:.0f} MB as a dump\n")
         print(f"{os.cpu_count()} cores for the server and all else, {self._threads} connections, zstd level 1.\n")
         print("| | measured | wanted |\n|---|---:|---:|")
@@ -129,12 +140,35 @@ class _Bench:
         self._ours.empty()
         quiet = slowest(self._server, lambda: time.sleep(self._quiet))
         busy = slowest(self._server, lambda: self._took("backup, while the application reads", self._ours.backup()))
-        self._note(
-            "p99 of reads during a backup",
-            f"{busy * 1000:.1f} ms, without {quiet * 1000:.1f} ms: {busy / quiet:.1f} x",
-            "≤ 2 x",
-        )
-        self._note("peak memory", f"{max(self._peaks):.0f} MB", "≤ 200 MB")
+        self._slower("a backup", busy, quiet, "≤ 2 x")
+        self._ours.empty()
+        one = ours.Ours(self._server, self._folder / "backups", 1)
+        busy = slowest(self._server, lambda: self._took("backup, 1 thread, while the application reads", one.backup()))
+        self._slower("a backup with 1 thread", busy, quiet, "")
+        name, run = self._others.usual()
+        busy = slowest(self._server, lambda: self._took(f"{name}, while the application reads", run()))
+        self._slower(name, busy, quiet, "")
+
+        for loops in (1, 2):
+            busy = slowest(self._server, partial(self._use, loops))
+            self._slower(f"{loops} x nothing but the use of a processor", busy, quiet, "")
+
+    def _use(self, processors: int) -> None:
+        """Keep as many processors busy as are wanted, with nothing that has to do with the server."""
+        command = ["timeout", str(self._quiet), "sh", "-c", "while :; do :; done"]
+        for child in [subprocess.Popen(command) for _ in range(processors)]:
+            child.wait()
+
+    def _memory(self) -> None:
+        self._ours.empty()
+        many = ours.Ours(self._server, self._folder / "backups", _MOST_THREADS)
+        for verb, run in (("backup", many.backup), ("restore", many.restore)):
+            self._took(f"{verb}, {_MOST_THREADS} threads", run())
+        self._note(f"peak memory, also with {_MOST_THREADS} threads", f"{max(self._peaks):.0f} MB", "≤ 200 MB")
+
+    def _slower(self, name: str, busy: float, quiet: float, wanted: str) -> None:
+        found = f"{busy * 1000:.1f} ms, without {quiet * 1000:.1f} ms: {busy / quiet:.1f} x"
+        self._note(f"p99 of reads during {name}", found, wanted)
 
     def _took(self, name: str, took: Measured) -> Measured:
         if took.peak:

@@ -65,7 +65,7 @@ class Server:
     def rows(self, statement: str) -> Sequence[tuple[Any, ...]]:
         """Run a statement as root, and give its rows."""
         connection = pymysql.connect(
-            host="127.0.0.1",
+            host=self.url.host,
             port=self.url.port or 0,
             user="root",
             password=self.root_password,
@@ -96,8 +96,8 @@ def running(image: str, *options: str) -> Iterator[Server]:
     started = ("--detach", "--label", "deckinfra.bench=pool", "--publish", "127.0.0.1::3306")
     container = _docker("run", *started, *settings, image, *options, variables=values)
     try:
-        port = int(_docker("port", container, "3306/tcp").splitlines()[0].rpartition(":")[2])
-        url = DatabaseURL(dialect, "pymysql", _USER, "127.0.0.1", port, "deck", "", Secret(password))
+        host, port = _address(container)
+        url = DatabaseURL(dialect, "pymysql", _USER, host, port, "deck", "", Secret(password))
         _await(url, container)
         migrator = Migrator(_ROOT / "migrations", url)
         migrator.upgrade()
@@ -107,6 +107,13 @@ def running(image: str, *options: str) -> Iterator[Server]:
         _docker("rm", "--force", "--volumes", container)
 
 
+def _address(container: str) -> tuple[str, int]:
+    """Give where the server is reached as by an application in a stack: without Docker's proxy, where that can be."""
+    if Path("/sys/class/net/docker0").exists():
+        return _docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", container), 3306
+    return "127.0.0.1", int(_docker("port", container, "3306/tcp").splitlines()[0].rpartition(":")[2])
+
+
 def _await(url: DatabaseURL, container: str) -> None:
     """Wait until the application's user can sign in over TCP: a server answers pings before that."""
     password = "" if url.password is None else url.password.reveal()
@@ -114,7 +121,7 @@ def _await(url: DatabaseURL, container: str) -> None:
     while True:
         try:
             pymysql.connect(
-                host="127.0.0.1", port=url.port or 0, user=_USER, password=password, database=url.database
+                host=url.host, port=url.port or 0, user=_USER, password=password, database=url.database
             ).close()
         except pymysql.err.Error as error:
             if time.monotonic() > deadline:

@@ -94,7 +94,7 @@ def _time(chance: random.Random) -> str:
 
 def _connect(server: Server) -> pymysql.Connection[pymysql.cursors.Cursor]:
     return pymysql.connect(
-        host="127.0.0.1",
+        host=server.url.host,
         port=server.url.port or 0,
         user="root",
         password=server.root_password,

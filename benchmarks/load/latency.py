@@ -24,7 +24,7 @@ def slowest(server: Server, work: Callable[[], object]) -> float:
     def read() -> None:
         url = server.url
         connection = pymysql.connect(
-            host="127.0.0.1",
+            host=url.host,
             port=url.port or 0,
             user=url.username,
             password=url.password.reveal() if url.password else "",

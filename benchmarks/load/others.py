@@ -38,6 +38,10 @@ class Others:
         if shutil.which("mydumper") is not None:
             yield f"{_version('mydumper')}, zstd", self._mydumper
 
+    def usual(self) -> Named:
+        """Give the way to back up that most people have."""
+        return f"{self._dump_name} | gzip", partial(self._dump, "gzip")
+
     def restores(self) -> Iterator[Named]:
         """Give the ways to restore that are there."""
         yield f"the client '{self._client_name}' reading a dump", self._client
@@ -110,7 +114,8 @@ class Others:
         settings = self._folder / "my.cnf"
         settings.touch(mode=0o600)
         settings.write_text(f"[client]\npassword={self._server.root_password}\n", encoding="utf-8")
-        place = ("--host=127.0.0.1", f"--port={self._server.url.port}", "--user=root", f"--threads={self._threads}")
+        url = self._server.url
+        place = (f"--host={url.host}", f"--port={url.port}", "--user=root", f"--threads={self._threads}")
         # The disk has it when it is done, as it has ours.
         script = '"$@" >&2; sync'
         command = ["bash", "-euc", script, "bash", tool, f"--defaults-extra-file={settings}", *place, *options]
