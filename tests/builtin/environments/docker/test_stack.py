@@ -138,8 +138,12 @@ def test_a_new_container_that_is_interrupted_is_stopped_and_gone(stack_project: 
     assert any(line == "in\n" for line in child.stdout)
     child.send_signal(2)
     child.communicate(timeout=60)
-    listed = docker("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack_project.name}")
-    assert listed.stdout == ""
+    # The daemon removes it in its own time, once it was stopped.
+    deadline = time.monotonic() + 30
+    known = ("ps", "--all", "--quiet", "--filter", f"label=com.docker.compose.project={stack_project.name}")
+    while docker(*known).stdout:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def test_logs_follow_what_comes(running_stack: StackProject) -> None:
