@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deckinfra.mysql.cutover import unlogged
 from deckinfra.mysql.definitions import SchemaObject
 from deckinfra.mysql.live import LiveDatabase, Scratch
 from deckinfra.mysql.moving import ALL, Moving
@@ -21,5 +22,6 @@ __all__ = [
     "Session",
     "crossing_foreign_keys",
     "missing_rights",
+    "unlogged",
     "unsupported_objects",
 ]

@@ -14,14 +14,15 @@ that was acknowledged and had no trigger. It is all one block, which the server 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from deckinfra.errors import DatabaseError, DeckinfraError
 
 from .capture import triggers_in
 from .definitions import SchemaObject
-from .faults import NO_SUCH_TABLE, TABLE_EXISTS, TRIGGER_IN_WRONG_SCHEMA, code_of
+from .faults import BREAKS_GTID, NO_SUCH_TABLE, TABLE_EXISTS, TRIGGER_IN_WRONG_SCHEMA, code_of
 from .journal import Entry
 from .making import Maker
 from .names import aside_of, qualified, quoted
@@ -110,7 +111,7 @@ def _under_lock(workspace: Workspace, session: Session, entry: Entry) -> None:
     live = workspace.database
     maker = Maker(session, live)
     pairs = [*_plain_pairs(workspace, entry), _marker(workspace)]
-    session.execute("LOCK TABLES " + ", ".join(f"{old} WRITE" for old, _ in pairs))
+    _lock(session, [old for old, _ in pairs])
     dropped: list[SchemaObject] = []
     try:
         _check_unchanged(workspace, session, entry)
@@ -128,6 +129,32 @@ def _under_lock(workspace: Workspace, session: Session, entry: Entry) -> None:
     finally:
         if session.connection.open:
             session.execute("UNLOCK TABLES")
+
+
+def _lock(session: Session, names: Iterable[str]) -> None:
+    """Lock tables for writing, also such with transactions and such without at once.
+
+    Where it enforces GTID consistency, the server takes that for a write to both sorts (error 1785), which it only lets
+    pass while it logs nothing. A lock is not logged in any case; what is done under it is.
+    """
+    statement = "LOCK TABLES " + ", ".join(f"{name} WRITE" for name in names)
+    try:
+        session.execute(statement)
+    except DatabaseError as error:
+        if code_of(error) != BREAKS_GTID:
+            raise
+        with unlogged(session):
+            session.execute(statement)
+
+
+@contextmanager
+def unlogged(session: Session) -> Iterator[None]:
+    """Keep what is done in the context out of the binary log; :class:`DatabaseError` where that is not allowed."""
+    session.execute("SET SESSION sql_log_bin = 0")
+    try:
+        yield
+    finally:
+        session.execute("SET SESSION sql_log_bin = 1")
 
 
 # MariaDB -----------------------------------------------------------------------------------------

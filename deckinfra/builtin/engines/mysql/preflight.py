@@ -11,7 +11,7 @@ from deckinfra.core.command import Command
 from deckinfra.core.documents import field_of
 from deckinfra.core.urls import DatabaseURL
 from deckinfra.errors import DatabaseError, DeckinfraError
-from deckinfra.mysql import ObjectSet, Scratch, Server, Session
+from deckinfra.mysql import ObjectSet, Scratch, Server, Session, unlogged
 from deckinfra.mysql.definitions import SchemaObject, account
 from deckinfra.mysql.heirs import absent, heir_of
 from deckinfra.mysql.names import qualified
@@ -27,6 +27,10 @@ from .shape import Shape
 _WHAT: Final = "the snapshot"
 _MIB: Final = 1024**2
 _LIMIT: Final = 20.0
+_LIVE_TABLES: Final = (
+    "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'"
+)
+_LIVE_TRIGGERS: Final = "SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %s LIMIT 1"
 _TRIED: Final = (
     ("CREATE", "CREATE TABLE {probe} (n INT PRIMARY KEY) ENGINE = InnoDB"),
     ("INSERT", "INSERT INTO {probe} VALUES (1)"),
@@ -68,6 +72,8 @@ class Preflight:
             rights = list(_rights(session, self._scratch.name))
             yield from rights
             yield from _engines(session, shapes)
+            if self._server.vendor == "mysql":
+                yield from _mixed_lock(session, self._heir.database, shapes, objects)
             yield from _names(session, [shape.name for shape in shapes])
             if not takes_local_files(session):
                 yield Need("longer than it could", hint="rows go by INSERT: SET GLOBAL local_infile = 1 changes that")
@@ -170,6 +176,28 @@ def _engines(session: Session, shapes: Sequence[Shape]) -> Iterator[Need]:
         if engine.lower() not in there:
             tables = ", ".join(shape.name for shape in shapes if shape.engine == engine)
             yield Need(f"the storage engine {engine} for {tables}", "the server has none of that name switched on")
+
+
+def _mixed_lock(session: Session, live: str, shapes: Sequence[Shape], objects: ObjectSet) -> Iterator[Need]:
+    """Where there are triggers, all tables are locked to go live; see :mod:`deckinfra.mysql.cutover`."""
+    if not objects.triggers and not session.query(_LIVE_TRIGGERS, live):
+        return
+    ((enforced,),) = session.query("SELECT @@enforce_gtid_consistency")
+    transactional = {name for name, _, _, transactions, *_ in session.query("SHOW ENGINES") if transactions == "YES"}
+    names = {(shape.name, shape.engine) for shape in shapes} | set(session.query(_LIVE_TABLES, live))
+    plain = sorted({name for name, engine in names if engine and engine not in transactional})
+    if str(enforced).upper() != "ON" or not plain:
+        return
+    try:
+        with unlogged(session):
+            pass
+    except DatabaseError as error:
+        yield Need(
+            f"the right SESSION_VARIABLES_ADMIN: where there are triggers and tables without transactions "
+            f"({', '.join(plain)}), and GTID consistency is enforced, only who may turn the log off can lock them all",
+            f"the account {session.url.username} lacks it ({error.message})",
+            "Grant it that ON *.*, or run ALTER TABLE ... ENGINE = InnoDB and take another backup.",
+        )
 
 
 def _names(session: Session, names: Sequence[str]) -> Iterator[Need]:

@@ -20,7 +20,7 @@ from deckinfra.testing.snapshots import MemorySnapshot
 from tests.builtin.engines.client.support import container_executor
 from tests.builtin.engines.mysql.copies import engine_on, taken
 from tests.builtin.engines.mysql.faulty import account, backed_up, restored
-from tests.mysql.support import beside, run, url_of
+from tests.mysql.support import beside, picture, run, url_of
 from tests.repository.support import open_repository
 from tests.support.servers import Server
 
@@ -94,6 +94,32 @@ def test_every_right_that_is_lacking_is_named(server: Server, database: str) -> 
         "ALTER ROUTINE",
     }
     assert beside(server, database) == []
+
+
+def test_tables_with_and_without_transactions_go_live_together_with_their_triggers(
+    server: Server, database: str
+) -> None:
+    """MySQL lets nobody lock both sorts at once while it logs that, where it enforces GTID consistency, as it does."""
+    _fill(server, database, "CURRENT_USER")
+    run(server, database, "CREATE TABLE old (a INT) ENGINE = MyISAM", "INSERT INTO old VALUES (1)")
+    before = picture(server, database)
+    engine, store = engine_on(server, database), MemoryStore()
+    repository = open_repository(store)
+    backed_up(engine, repository)
+    run(server, database, "UPDATE old SET a = 2", "DELETE FROM cards")
+    spoilt = picture(server, database)
+    restored(engine, repository)
+    assert picture(server, database) == before
+    with engine.lock("test", timeout=10):
+        engine.undo()
+    assert picture(server, database) == spoilt
+    snapshot = taken(server, database)
+    definers = "SET_ANY_DEFINER" if server.dialect == "mysql" else "SET USER"
+    with account(server, database, "ALL ON {own}", f"{definers} ON *.*") as some:
+        lacking = [need.what for need in _needs(server, database, snapshot, some) if need.lacking]
+    assert [what.partition(":")[0] for what in lacking if what.startswith("the right ")] == (
+        ["the right SESSION_VARIABLES_ADMIN"] if server.dialect == "mysql" else []
+    )
 
 
 def test_a_storage_engine_that_is_not_there_is_named_with_its_tables(server: Server, database: str) -> None:
