@@ -203,7 +203,7 @@ class Composition:
                 store,
                 create=create,
                 level=settings.backup_compression_level,
-                threads=settings.threads(),
+                threads=settings.backup_threads,
                 reporter=self.reporter,
             )
             if repository.is_new and not remote and self.is_chosen():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -21,8 +20,6 @@ from deckinfra.settings.strength import new_secret, weakness
 _URL = TypeVar("_URL", DatabaseURL, StoreURL)
 SHORTEST_KEY: Final = 32
 """How many characters a key for HMAC with SHA-256 must have: as many bytes as the hash (RFC 7518, section 3.2)."""
-
-_MOST_THREADS: Final = 4
 
 _ANOTHER: Final = re.compile(r"\s\S*:")
 _ORIGIN: Final = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/\s?#@]+", re.IGNORECASE)
@@ -167,11 +164,7 @@ class BackupSettings(SettingsGroup):
         3, ge=1, le=19, description="Zstandard's level: 1 is fastest, 19 is smallest."
     )
     backup_threads: int = setting(
-        0,
-        ge=0,
-        le=64,
-        description="How many threads compress, store and load, over as many connections to a server. 0 is as many as "
-        "this machine has processors, but not more than 4.",
+        4, ge=1, le=64, description="How many threads compress, store and load, over as many connections to a server."
     )
     backup_rate_limit: int = setting(
         0, ge=0, description="How many MiB a second a backup reads at most, on the whole. 0 is no limit."
@@ -188,13 +181,6 @@ class BackupSettings(SettingsGroup):
     def _is_store_url(cls, text: str) -> str:
         _store_url(text)
         return text
-
-    def threads(self) -> int:
-        """Give how many threads are at work, over as many connections to a server: what is set, or what fits here.
-
-        More threads than processors read no faster, and keep the application waiting longer.
-        """
-        return self.backup_threads or min(_MOST_THREADS, os.cpu_count() or 1)
 
     def policy(self) -> Policy:
         """Give what retention keeps."""

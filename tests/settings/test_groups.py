@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
@@ -107,11 +106,6 @@ def test_a_malformed_store_url_is_told_without_a_password(text: str, reason: str
 def test_the_repository_is_a_url_or_not_set() -> None:
     assert BackupSettings().backup_repository is None
     assert BackupSettings(backup_repository="file:x").backup_repository == "file:x"
-
-
-def test_threads_are_as_many_as_are_set_or_fit_this_machine() -> None:
-    assert BackupSettings(backup_threads=7).threads() == 7
-    assert 1 <= BackupSettings().threads() <= min(4, os.cpu_count() or 1)
 
 
 def test_retention_comes_from_the_settings() -> None:

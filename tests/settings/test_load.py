@@ -77,13 +77,13 @@ def test_another_url_with_a_password_is_a_secret_as_a_whole(root: Path) -> None:
 
 
 def test_one_error_names_everything_that_is_wrong(project: Path) -> None:
-    write(project / ".env.local", "APP_PORT=x\nnonsense\nBACKUP_THREADS=-1\n")
+    write(project / ".env.local", "APP_PORT=x\nnonsense\nBACKUP_THREADS=0\n")
     (project / ".secrets/local/APP_SECRET_KEY").unlink()
     error = refusal(project, DATABASE_URL="mysql://u@h/db")
     assert error.message == (
         "the settings of 'local' are not usable: 5 problems: .env.local line 2 is not NAME=VALUE; "
         "DATABASE_PASSWORD is not set, and the database 'mysql://u@h/db' is on a server; "
-        "BACKUP_THREADS is '-1': it should be greater than or equal to 0; "
+        "BACKUP_THREADS is '0': it should be greater than or equal to 1; "
         "APP_PORT is 'x': it should be a valid integer, unable to parse string as an integer; APP_SECRET_KEY is not set"
     )
     assert "invoke env.check -e local" in error.hint
@@ -213,7 +213,7 @@ def test_what_is_wrong_with_a_group_that_is_not_needed_waits_until_it_is_asked_f
 
 
 def test_what_is_wrong_with_a_needed_group_stops_the_run_and_names_everything(root: Path) -> None:
-    write(root / ".env", "BACKUP_THREADS=-1\n")
+    write(root / ".env", "BACKUP_THREADS=0\n")
     with pytest.raises(ConfigurationError, match=r"2 problems: BACKUP_THREADS.*; APP_SECRET_KEY is not set"):
         load_settings(root, "production", GROUPS, environ(), (BackupSettings,))
 

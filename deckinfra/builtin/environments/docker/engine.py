@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from deckinfra.errors import StackError
@@ -100,16 +99,11 @@ class DockerEngine:
     def address(self, project: str, service: str, port: int) -> tuple[str, int]:
         """Give where a port of a running service is reached from this machine: host and port.
 
-        That is the container's own address where a bridge of its network is on this machine: what is published goes
-        through a proxy of Docker's, which takes as much of a processor as reading does. Else it is where the port is
-        published, or, on Linux, the container's address at last.
+        That is where it is published, else, on Linux, the container's own address.
         """
         name = self.running(project, service).name
         with self._asking() as client:
             network: Mapping[str, Any] = client.containers.get(name).attrs["NetworkSettings"]
-        for each in network["Networks"].values():
-            if each["IPAddress"] and _is_bridged_here(each["NetworkID"]):
-                return str(each["IPAddress"]), port
         for published in network["Ports"].get(f"{port}/tcp") or ():
             host = published["HostIp"]
             return ("127.0.0.1" if host in {"", "0.0.0.0", "::"} else host), int(published["HostPort"])  # noqa: S104
@@ -251,11 +245,6 @@ def _knock(address: str) -> None:
             raise PermissionError(f"permission denied while trying to connect to the docker API at {address}") from None
         except OSError as error:
             raise OSError(f"failed to connect to the docker API at {address}: {error.strerror}") from None
-
-
-def _is_bridged_here(network: str) -> bool:
-    """Whether this machine has the bridge of a network of that id: no other engine has one of the same name."""
-    return Path("/sys/class/net", f"br-{network[:12]}").exists()
 
 
 def _service(described: Described, containers: Sequence[Container]) -> Service:
