@@ -31,8 +31,6 @@ from load.decks import change, fill
 from load.latency import slowest
 from load.measured import Measured
 
-from deckinfra.settings.groups import BackupSettings
-
 IMAGES: Final = ("mysql:9.7", "mariadb:11.8")
 PARTS: Final = ("backups", "restores", "latency", "memory")
 _ROWS: Final = 3_300_000
@@ -46,8 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", action="append", help="a server's image; without it, MySQL's and MariaDB's")
     parser.add_argument("--rows", type=int, default=_ROWS, help="how many decks")
-    few = BackupSettings().threads()
-    parser.add_argument("--threads", type=int, default=few, help="how many connections, and threads that compress")
+    parser.add_argument("--threads", type=int, default=4, help="how many connections, and threads that compress")
     parser.add_argument("--folder", type=Path, help="where to work: twice the data must be free")
     parser.add_argument("--quiet", type=float, default=10, help="seconds for which reads are measured without a backup")
     parser.add_argument("--only", action="append", choices=PARTS, help="a part of it; without it, all")

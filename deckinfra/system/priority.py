@@ -13,9 +13,11 @@ NICE: Final = 19
 
 
 def give_way() -> None:
-    """Let every other program go first from now on: the calling thread alone, where the system can do that (Linux).
+    """Let other programs go first from now on: the calling thread alone, where the system can do that (Linux).
 
-    It costs nothing where a processor is idle. It cannot be taken back, so it is for threads of one work.
+    These are those that share processors with it by niceness: of the same container or, where the kernel groups by
+    sessions, the same session (sched(7)). It costs nothing where a processor is idle. It cannot be taken back, so it is
+    for threads of one work.
     """
     if sys.platform == "linux":
         with suppress(OSError):

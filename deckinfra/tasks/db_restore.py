@@ -57,29 +57,31 @@ def _place(remote: Remote, from_: str | None) -> Remote:
 def _loss_of_restore(
     project: App, snapshot: str, remote: Remote, *, from_: str | None, tables: str | None, into: str | None, **_: bool
 ) -> str | None:
-    if into is not None:
-        return None
     from deckinfra.errors import DeckinfraError
     from deckinfra.services.contents import doubts, lacks, left_out
 
     place = _place(remote, from_)
     manifest = project.find_snapshot(snapshot, place)
     chosen = f"snapshot {manifest.id} of {manifest.origin}, taken {moment(manifest.time)} on {manifest.host}"
-    if tables is not None:
-        names = ", ".join(sorted(tables_of(tables).only))
-        return f"replace the tables {names} of '{project.environment_name}' by those of {chosen} (the old are kept)"
-    revisions: Sequence[str] = ()
-    live = None
-    with suppress(DeckinfraError):  # whatever is wrong with the database, a restore may be what mends it
-        live = project.engine.state()
-        revisions = project.migration_status().current
     listed: Sequence[Listed] = ()
     with suppress(DeckinfraError):
         listed = project.backups(place)
-    doubtful = [sentence for entry in listed if entry.manifest.id == manifest.id for sentence in doubts(entry)]
-    others = [entry.manifest for entry in listed]
-    for sentence in (*doubtful, *left_out(manifest), *lacks(manifest, live, revisions, others)):
+    warnings = [sentence for entry in listed if entry.manifest.id == manifest.id for sentence in doubts(entry)]
+    if into is None and tables is None:
+        revisions: Sequence[str] = ()
+        live = None
+        with suppress(DeckinfraError):  # whatever is wrong with the database, a restore may be what mends it
+            live = project.engine.state()
+            revisions = project.migration_status().current
+        others = [entry.manifest for entry in listed]
+        warnings += [*left_out(manifest), *lacks(manifest, live, revisions, others)]
+    for sentence in warnings:
         project.reporter.warn(sentence)
+    if into is not None:
+        return None
+    if tables is not None:
+        names = ", ".join(sorted(tables_of(tables).only))
+        return f"replace the tables {names} of '{project.environment_name}' by those of {chosen} (the old are kept)"
     return f"replace the database of '{project.environment_name}' by {chosen} (the old one is kept)"
 
 

@@ -73,9 +73,9 @@ class Forks:
 
     def __init__(self) -> None:
         self._folder = tempfile.mkdtemp(prefix="deckinfra-forks-")
-        self._address = str(Path(self._folder) / "socket")
+        self.address = str(Path(self._folder) / "socket")
         with socket.socket(socket.AF_UNIX) as listening:
-            listening.bind(self._address)
+            listening.bind(self.address)
             listening.listen()
             self._server = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(listening.fileno())],
@@ -99,7 +99,7 @@ class Forks:
         request = {"program": program, "arguments": arguments, "folder": str(folder), "environ": dict(environ)}
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(60)
-        connection.connect(self._address)
+        connection.connect(self.address)
         written = json.dumps(request).encode()
         socket.send_fds(connection, [struct.pack("i", len(written))], [stream.fileno() for stream in streams])
         connection.sendall(written)
@@ -124,7 +124,7 @@ class Forks:
         self._server.stdin.close()
         self._server.wait(30)
         with contextlib.suppress(OSError):
-            Path(self._address).unlink()
+            Path(self.address).unlink()
             Path(self._folder).rmdir()
 
 
@@ -152,7 +152,12 @@ def _serve(listening: socket.socket) -> dict[str, Any] | None:
                 with contextlib.suppress(OSError), connection:
                     connection.sendall(struct.pack("i", code))
                 continue
-            connection, request, streams = _asked(listening)
+            connection, _ = listening.accept()
+            try:
+                request, streams = _asked(connection)
+            except (OSError, ValueError, struct.error):  # whoever asked is no more
+                connection.close()
+                continue
             pid = os.fork()
             if pid == 0:
                 for place, stream in enumerate(streams):
@@ -169,17 +174,16 @@ def _serve(listening: socket.socket) -> dict[str, Any] | None:
             waiting.register(watched, select.POLLIN)
 
 
-def _asked(listening: socket.socket) -> tuple[socket.socket, dict[str, Any], list[int]]:
-    connection, _ = listening.accept()
+def _asked(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
     length, streams, _, _ = socket.recv_fds(connection, 4, 3)
-    return connection, json.loads(_read(connection, struct.unpack("i", length)[0])), streams
-
-
-def _read(connection: socket.socket, length: int) -> bytes:
+    (left,) = struct.unpack("i", length)
     data = b""
-    while len(data) < length:
-        data += connection.recv(length - len(data))
-    return data
+    while left > len(data):
+        piece = connection.recv(left - len(data))
+        if not piece:
+            raise ValueError("the request is cut off")
+        data += piece
+    return json.loads(data), streams
 
 
 def _become(request: dict[str, Any]) -> None:

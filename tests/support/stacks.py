@@ -188,6 +188,7 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackPro
     _require_compose()
     # Each look at its health costs a tenth of a second of processor, and this one runs for as long as the session.
     project = new_stack_project(tmp_path_factory.mktemp("stack") / "my shop", SMALL.replace("300ms", "1h"))
+    assert "1h" in (project.root / "docker-compose.yml").read_text(encoding="utf-8")
     project.stack.start(["base"], timeout=60.0, output=lambda piece: None)
     yield project
     project.remove()

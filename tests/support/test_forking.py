@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -65,6 +67,15 @@ def test_one_that_is_killed_ends_with_its_signal_and_one_that_takes_too_long_is_
     while Path(f"/proc/{first.pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not Path(f"/proc/{first.pid}").exists()
+
+
+def test_one_who_asks_and_dies_leaves_the_others_alone(forks: Forks, folder: Path) -> None:
+    for said in (b"", struct.pack("i", 100), struct.pack("i", 100) + b"{"):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(forks.address)
+            connection.sendall(said)
+    done = forks.run("program_of_a_test", ["0"], folder=folder, environ={}, timeout=30)
+    assert done.returncode == 0
 
 
 def test_what_is_no_program_says_so(forks: Forks, folder: Path) -> None:

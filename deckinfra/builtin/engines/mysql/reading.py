@@ -85,7 +85,8 @@ class Checksum:
 class ParallelReader:
     """Reads ``ranges`` through ``sessions``, which are its own from then on. Within its context it may be read once.
 
-    What is ``apart``, a session and names of tables, is read by nobody else, and that session reads nothing else.
+    What is ``apart``, a session and names of tables, is read by nobody else, and that session reads nothing else: it
+    may hold locks that others wait for. If ``patient``, all the others give way to other programs on this machine.
 
     With the context end its threads, and the connections of those that are not done.
     """
@@ -98,6 +99,7 @@ class ParallelReader:
         ranges: Sequence[Range],
         *,
         apart: tuple[Session, Container[str]] | None = None,
+        patient: bool = False,
     ) -> None:
         alone, tables = apart or (None, ())
         numbers = range(len(ranges))
@@ -106,6 +108,7 @@ class ParallelReader:
         if alone:
             self._queues.append((alone, deque(number for number in numbers if ranges[number].shape.name in tables)))
         self._sessions = [session for session, _ in self._queues]
+        self._patient = sessions if patient else ()
         self._encode = encode
         self._schema = schema
         self._ranges = ranges
@@ -186,7 +189,8 @@ class ParallelReader:
             return part, data
 
     def _work(self, session: Session, queue: deque[int]) -> None:
-        give_way()
+        if session in self._patient:
+            give_way()
         try:
             # The server waits for us as long as we do for whoever takes the chunks, and no rows are lost meanwhile.
             session.execute(f"SET SESSION net_write_timeout = {_PATIENCE}")

@@ -156,7 +156,12 @@ def taken(
         largest = sorted(own, key=lambda shape: -sizes.get(shape.name, 0))
         ranges = [each for shape in largest for each in ranges_of(shape, bounds[shape.name])]
         reader = ParallelReader(
-            point.sessions, codec.encode, schema, ranges, apart=(point.lock, unsteady) if unsteady else None
+            point.sessions,
+            codec.encode,
+            schema,
+            ranges,
+            apart=(point.lock, unsteady) if unsteady else None,
+            patient=True,
         )
         snapshot = MysqlSnapshot(server, schema, survey, shapes, reader, point=point, watch=watch, accounts=using)
         snapshot.revisions = revisions

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import threading
 import time
 import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -20,7 +23,9 @@ from deckinfra.builtin.engines.mysql.shape import Shape, shapes_in
 from deckinfra.errors import DatabaseError
 from deckinfra.mysql import Server as Account
 from deckinfra.mysql import Session
-from tests.mysql.support import run, url_of
+from deckinfra.mysql.names import quoted
+from deckinfra.system.priority import NICE
+from tests.mysql.support import name_of_a_database, run, url_of
 from tests.support.servers import Server
 
 MIB = 2**20
@@ -63,6 +68,29 @@ def connected(server: Server, numbers: Sequence[int]) -> list[int]:
     return [
         number for (number,) in run(server, None, "SELECT ID FROM information_schema.PROCESSLIST") if number in numbers
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of threads")
+@pytest.mark.parametrize("patient", [True, False])
+def test_a_backup_gives_way_but_not_where_others_wait_for_its_locks(mariadb_server: Server, patient: bool) -> None:
+    with name_of_a_database(mariadb_server) as database:
+        run(mariadb_server, None, f"CREATE DATABASE {quoted(database)}")
+        run(mariadb_server, database, "CREATE TABLE a (id INT)", "CREATE TABLE b (id INT)")
+        run(mariadb_server, database, "INSERT INTO a VALUES (1)", "INSERT INTO b VALUES (1)")
+        ranges = [each for shape in shapes(mariadb_server, database, "a", "b") for each in ranges_of(shape, ())]
+        account, found = Account(url_of(mariadb_server, database)), dict[str, int]()
+
+        def encode(*rows: Any, **more: Any) -> Any:
+            found[threading.current_thread().name] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+            return chosen({}).encode(*rows, **more)
+
+        with ExitStack() as stack:
+            one, apart = stack.enter_context(account.connect()), stack.enter_context(account.connect())
+            reader = ParallelReader([one], encode, database, ranges, apart=(apart, {"b"}), patient=patient)
+            with reader:
+                assert len(list(reader.chunks())) == 2
+        usual = os.getpriority(os.PRIO_PROCESS, 0)
+        assert sorted(found.values()) == sorted([NICE if patient else usual, usual])
 
 
 @pytest.fixture
