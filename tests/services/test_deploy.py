@@ -38,7 +38,8 @@ DOCKERFILE = f"""
 FROM {IMAGE}
 COPY version /version
 ENTRYPOINT ["sh", "-c", "echo this is $(cat /version); exec sleep 600"]
-HEALTHCHECK --interval=300ms --retries=2 CMD ["sh", "-c", "! grep -q broken /version && [ $MODE != bad ]"]
+HEALTHCHECK --interval=1s --start-period=1s --start-interval=200ms --retries=1 \\
+    CMD ["sh", "-c", "! grep -q broken /version && [ $MODE != bad ]"]
 """
 WITH_TASKS = """
     depends_on: {{work: {{condition: service_completed_successfully}}}}
