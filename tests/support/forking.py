@@ -168,7 +168,8 @@ def _serve(listening: socket.socket) -> dict[str, Any] | None:
                 return request
             for stream in streams:
                 os.close(stream)
-            connection.sendall(struct.pack("i", pid))
+            with contextlib.suppress(OSError):  # whoever asked may be no more by now
+                connection.sendall(struct.pack("i", pid))
             watched = os.pidfd_open(pid)
             running[watched] = pid, connection
             waiting.register(watched, select.POLLIN)
