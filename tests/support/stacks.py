@@ -186,7 +186,7 @@ def stack_project(make_stack: Callable[..., StackProject]) -> StackProject:
 def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProject]:
     """A project with the small stack, of which the service ``base`` runs; for tests that leave it as it is."""
     _require_compose()
-    # Each look at its health costs a tenth of a second of processor, and this one runs for as long as the session.
+    # Each look at its health starts a process in it, and this one runs for as long as the session.
     project = new_stack_project(tmp_path_factory.mktemp("stack") / "my shop", SMALL.replace("300ms", "1h"))
     assert "1h" in (project.root / "docker-compose.yml").read_text(encoding="utf-8")
     project.stack.start(["base"], timeout=60.0, output=lambda piece: None)
