@@ -145,7 +145,6 @@ class _Bench:
         name, run = self._others.usual()
         busy = slowest(self._server, lambda: self._took(f"{name}, while the application reads", run()))
         self._slower(name, busy, quiet, "")
-
         for loops in (1, 2):
             busy = slowest(self._server, partial(self._use, loops))
             self._slower(f"{loops} x nothing but the use of a processor", busy, quiet, "")
