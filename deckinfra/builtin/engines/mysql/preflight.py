@@ -61,11 +61,18 @@ class Preflight:
         self._tools = tools
 
     def needs(
-        self, size: int, shapes: Sequence[Shape], objects: ObjectSet, accounts: Sequence[Account] = ()
+        self,
+        size: int,
+        shapes: Sequence[Shape],
+        objects: ObjectSet,
+        accounts: Sequence[Account] = (),
+        *,
+        is_all: bool = True,
     ) -> Iterator[Need]:
         """Give what these tables and what stands on them need, on a server that :meth:`misfits` lets pass.
 
         ``size`` is how many bytes they took on the server's disk; ``accounts`` are made where they are not there.
+        Unless it ``is_all``, the other tables that are live stay, and nothing is needed for them.
         """
         with self._server.connect() as session:
             yield from self._space(session, size)
@@ -73,7 +80,7 @@ class Preflight:
             yield from rights
             yield from _engines(session, shapes)
             if self._server.vendor == "mysql":
-                yield from _mixed_lock(session, self._heir.database, shapes, objects)
+                yield from _mixed_lock(session, self._heir.database, shapes, objects, is_all=is_all)
             yield from _names(session, [shape.name for shape in shapes])
             if not takes_local_files(session):
                 yield Need("longer than it could", hint="rows go by INSERT: SET GLOBAL local_infile = 1 changes that")
@@ -178,13 +185,17 @@ def _engines(session: Session, shapes: Sequence[Shape]) -> Iterator[Need]:
             yield Need(f"the storage engine {engine} for {tables}", "the server has none of that name switched on")
 
 
-def _mixed_lock(session: Session, live: str, shapes: Sequence[Shape], objects: ObjectSet) -> Iterator[Need]:
-    """Where there are triggers, all tables are locked to go live; see :mod:`deckinfra.mysql.cutover`."""
+def _mixed_lock(
+    session: Session, live: str, shapes: Sequence[Shape], objects: ObjectSet, *, is_all: bool
+) -> Iterator[Need]:
+    """Where there are triggers, all tables that change places are locked; see :mod:`deckinfra.mysql.cutover`."""
     if not objects.triggers and not session.query(_LIVE_TRIGGERS, live):
         return
     ((enforced,),) = session.query("SELECT @@enforce_gtid_consistency")
     transactional = {name for name, _, _, transactions, *_ in session.query("SHOW ENGINES") if transactions == "YES"}
-    names = {(shape.name, shape.engine) for shape in shapes} | set(session.query(_LIVE_TABLES, live))
+    names = {(shape.name, shape.engine) for shape in shapes}
+    if is_all:
+        names |= set(session.query(_LIVE_TABLES, live))
     plain = sorted({name for name, engine in names if engine and engine not in transactional})
     if str(enforced).upper() != "ON" or not plain:
         return

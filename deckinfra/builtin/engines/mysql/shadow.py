@@ -109,7 +109,8 @@ class MysqlShadow:
         chosen, whole = {shape.name for shape in shapes}, sum(part.size for part in source.parts)
         wanted = sum(part.size for part in source.parts if table_of(part.facts) in chosen)
         size = int(field_of(source.details, "on_disk", int, _WHAT) * wanted / whole) if whole else 0
-        return list(self._preflight.needs(size, shapes, objects, self._accounts_in(source)))
+        is_all = self._tables.are_all
+        return list(self._preflight.needs(size, shapes, objects, self._accounts_in(source), is_all=is_all))
 
     def load(self, source: SnapshotReader) -> None:
         """Make the tables, load their rows, add their keys, then make views, triggers, routines and events.
